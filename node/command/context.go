@@ -1,0 +1,167 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"github.com/espalier-io/espalier/node/resp"
+	"github.com/espalier-io/espalier/node/store"
+)
+
+// Context is all that a handler sees of one call. The engine owns it and uses
+// it again for the next call: nothing of it may be kept.
+type Context struct {
+	// Argv is the call, name first. The slices alias the input buffer: copy what
+	// is to outlive the handler.
+	Argv  [][]byte
+	Reply *resp.Writer
+
+	Store *store.Store
+	DB    *store.DB // the selected database
+	Index int       // its number
+
+	// Now is the wall clock in Unix milliseconds, frozen for one command, one
+	// transaction or one script, as Redis freezes it.
+	Now int64
+
+	// Replica says that this node follows a master: expired keys are hidden from
+	// clients and never removed, for only the master originates deletions.
+	Replica bool
+	// FromMaster says that the call arrived in the replication stream: expiry is
+	// ignored altogether, and nothing may fail for reasons of policy.
+	FromMaster bool
+
+	// Session is the caller as the engine knows it, for the commands that the
+	// engine itself exports. Families do not touch it.
+	Session any
+
+	host  Host
+	dirty int
+	own   bool // the handler propagated in its own words
+}
+
+// Host is what the engine does on a handler's behalf.
+type Host interface {
+	// KeyModified tells watchers, client-side caches and subscribers.
+	KeyModified(db int, class EventClass, event string, key []byte)
+	// Propagate appends a command to the stream unit that is being built.
+	Propagate(db int, argv [][]byte)
+	// Expired says that a key was found expired and removed; it propagates the
+	// deletion in the server's words (DEL or UNLINK).
+	Expired(db int, key []byte)
+	// ErrorReply counts an error by its code (INFO errorstats).
+	ErrorReply(text string)
+	// Hit and Miss count keyspace_hits and keyspace_misses.
+	Hit()
+	Miss()
+}
+
+// EventClass is a class of keyspace notification (notify-keyspace-events).
+type EventClass byte
+
+// The classes of events, by Redis's letters.
+const (
+	EventGeneric EventClass = 'g'
+	EventString  EventClass = '$'
+	EventList    EventClass = 'l'
+	EventSet     EventClass = 's'
+	EventHash    EventClass = 'h'
+	EventZSet    EventClass = 'z'
+	EventExpired EventClass = 'x'
+	EventEvicted EventClass = 'e'
+	EventStream  EventClass = 't'
+	EventNew     EventClass = 'n'
+)
+
+// Begin readies the context for a call. Engine only.
+func (c *Context) Begin(host Host, argv [][]byte) {
+	c.host, c.Argv, c.dirty, c.own = host, argv, 0, false
+}
+
+// Dirty is the number of changes that the handler reported. Engine only.
+func (c *Context) Dirty() int { return c.dirty }
+
+// Verbatim tells whether the call is to be propagated as it was given. Engine
+// only.
+func (c *Context) Verbatim() bool { return c.dirty > 0 && !c.own }
+
+// Error answers with an error text, code first (see errors.go).
+func (c *Context) Error(text string) {
+	c.host.ErrorReply(text)
+	c.Reply.Error(text)
+}
+
+// Modified reports one change of a key in the selected database: it counts for
+// the save points, breaks the WATCH of others, is notified under class and
+// event, and lets the call be propagated.
+func (c *Context) Modified(class EventClass, event string, key []byte) {
+	c.dirty++
+	c.host.KeyModified(c.Index, class, event, key)
+}
+
+// ModifiedIn is Modified for a key of another database.
+func (c *Context) ModifiedIn(db int, class EventClass, event string, key []byte) {
+	c.dirty++
+	c.host.KeyModified(db, class, event, key)
+}
+
+// Changed adds n changes that have no key of their own to report (FLUSHALL,
+// SWAPDB).
+func (c *Context) Changed(n int) { c.dirty += n }
+
+// Propagate puts argv on the stream in place of the call as it was given; it
+// can be called several times. A deterministic rewrite of what depends on the
+// clock, on chance or on the data set goes here (EXPIRE → PEXPIREAT).
+func (c *Context) Propagate(argv ...[]byte) {
+	c.own = true
+	c.host.Propagate(c.Index, argv)
+}
+
+// DoNotPropagate keeps a call off the stream although it reported changes.
+func (c *Context) DoNotPropagate() { c.own = true }
+
+// Read finds a key for a command that only reads. An expired key is absent; on
+// a master it is removed, and its deletion propagated, on the way. It counts
+// for keyspace_hits and keyspace_misses.
+func (c *Context) Read(key []byte) (store.Value, bool) {
+	v, ok := c.find(key)
+	if ok {
+		c.host.Hit()
+	} else {
+		c.host.Miss()
+	}
+	return v, ok
+}
+
+// Peek is Read without touching the key's access time or the hit counters
+// (OBJECT, TTL, TOUCH's siblings).
+func (c *Context) Peek(key []byte) (store.Value, bool) { return c.find(key) }
+
+// Write finds a key for a command that is about to change it.
+func (c *Context) Write(key []byte) (store.Value, bool) { return c.find(key) }
+
+// Exists tells whether a key is there and not expired.
+func (c *Context) Exists(key []byte) bool {
+	_, ok := c.find(key)
+	return ok
+}
+
+func (c *Context) find(key []byte) (store.Value, bool) {
+	v, ok := c.DB.Get(key)
+	if !ok {
+		return v, false
+	}
+	if at := v.ExpireAt(); at >= 0 && at <= c.Now && !c.FromMaster {
+		if !c.Replica {
+			c.removeExpired(key)
+		}
+		return store.Value{}, false
+	}
+	return v, true
+}
+
+func (c *Context) removeExpired(key []byte) {
+	c.DB.Delete(key)
+	c.host.KeyModified(c.Index, EventExpired, "expired", key)
+	c.host.Expired(c.Index, key)
+}

@@ -1,0 +1,159 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engine executes commands. It owns the data set, the sessions, the
+// replication stream and the order of everything: there is one execution lock,
+// and the order in which it is taken is the order of the stream.
+//
+// A loop (node/server) parses a batch of commands, takes the lock once, calls
+// Session.Execute for each, and releases it; whatever else touches the data
+// set (the cron, the link to a master, a snapshot's slices, the control API)
+// takes the same lock. Unless its comment says otherwise, a method of this
+// package is called with the lock held.
+//
+// A call runs through: Session.Execute → the gates (gates.go: may this session
+// run this command now?) → the handler → the stream unit (propagate.go).
+// Handlers live in the command families and in this package's *_commands.go
+// files; they see a command.Context.
+//
+// Start reading at Engine, then dispatch.go.
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/config"
+	"github.com/espalier-io/espalier/node/log"
+	"github.com/espalier-io/espalier/node/server"
+	"github.com/espalier-io/espalier/node/store"
+)
+
+// Engine is one server: data set, sessions, replication, persistence.
+type Engine struct {
+	mu  sync.Mutex
+	cfg *config.Config
+	log *log.Logger
+
+	table *command.Table
+	store *store.Store
+	ctx   command.Context // used again for every call
+
+	runID     string // 40 hex digits, new with every process
+	startedAt time.Time
+
+	// now and clock are read once for a batch: Unix milliseconds for expiry,
+	// monotonic nanoseconds since startedAt for durations.
+	now   int64
+	clock int64
+
+	sessions      map[int64]*Session
+	nextSessionID int64
+	watched       watched
+
+	unit  unit  // what the running call or transaction propagates
+	inTx  bool  // inside EXEC: the unit is flushed at its end
+	dirty int64 // changes since the last save
+	stats stats
+
+	replication replication
+	saving      saving
+	managed     managed
+	shutdown    shutdown
+
+	stop chan struct{} // closed by Stop
+	done sync.WaitGroup
+}
+
+// Families are the command tables that are not the engine's own.
+type Families [][]command.Spec
+
+// New makes an engine with an empty data set, loading nothing and serving
+// nobody yet: Start does. Called without the lock.
+func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
+	e := &Engine{
+		cfg:       cfg,
+		log:       logger,
+		runID:     NewRunID(),
+		startedAt: time.Now(),
+		sessions:  make(map[int64]*Session),
+		stop:      make(chan struct{}),
+	}
+	e.store = e.newStore()
+	e.watched.init()
+	e.table = command.NewTable(append(Families{
+		e.connectionCommands(),
+		e.transactionCommands(),
+		e.serverCommands(),
+		e.persistenceCommands(),
+		e.replicationCommands(),
+	}, families...)...)
+	e.readClock()
+	e.replication.init(e)
+	e.managed.init(e)
+	e.watchConfig()
+	return e
+}
+
+// NewRunID draws 40 random hex digits: a run id or a replication id.
+func NewRunID() string {
+	var raw [20]byte
+	rand.Read(raw[:]) // never fails: crypto/rand aborts the program instead
+	return hex.EncodeToString(raw[:])
+}
+
+func (e *Engine) newStore() *store.Store {
+	return store.New(store.Options{Databases: e.cfg.Databases})
+}
+
+// Lock takes the execution lock. Called without it.
+func (e *Engine) Lock() { e.mu.Lock() }
+
+// Unlock gives the execution lock back.
+func (e *Engine) Unlock() { e.mu.Unlock() }
+
+// RunID is the identity of this process.
+func (e *Engine) RunID() string { return e.runID }
+
+// BatchBegin reads the clocks for the commands that follow.
+func (e *Engine) BatchBegin() { e.readClock() }
+
+// BatchEnd publishes what the batch appended to the stream.
+func (e *Engine) BatchEnd() { e.flushReplicas() }
+
+func (e *Engine) readClock() {
+	t := time.Now()
+	e.now = t.UnixMilli()
+	e.clock = int64(t.Sub(e.startedAt))
+}
+
+// Connected admits a connection (server.Handler).
+func (e *Engine) Connected(conn server.Conn) (server.Session, error) {
+	if len(e.sessions) >= e.cfg.MaxClients {
+		e.stats.rejectedConnections++
+		return nil, errMaxClients
+	}
+	e.stats.connections++
+	return e.newSession(conn), nil
+}
+
+// Start begins the background work: the cron and, where configured, the link
+// to a master. Called without the lock, after the data set was loaded.
+func (e *Engine) Start() {
+	e.done.Go(e.runCron)
+	e.Lock()
+	e.replication.start()
+	e.Unlock()
+}
+
+// Stop ends the background work and waits for it. Called without the lock.
+func (e *Engine) Stop() {
+	close(e.stop)
+	e.Lock()
+	e.replication.stop()
+	e.Unlock()
+	e.done.Wait()
+}

@@ -1,0 +1,111 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"strconv"
+
+	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/resp"
+)
+
+// unit collects what one call, one transaction or one script puts on the
+// stream, so that it arrives there whole: a single effect as it is, several
+// between MULTI and EXEC. Effects are encoded as they come; their arguments
+// need not outlive the call.
+type unit struct {
+	buf []byte
+	ops []op
+}
+
+// op is one effect in a unit: its database and its bytes, buf[start:end].
+type op struct {
+	db         int
+	start, end int
+}
+
+var (
+	multiCommand = resp.AppendCommand(nil, "MULTI")
+	execCommand  = resp.AppendCommand(nil, "EXEC")
+)
+
+// Propagate appends an effect to the open unit (command.Host). On a replica
+// nothing is: it passes on its master's bytes and originates none.
+func (e *Engine) Propagate(db int, argv [][]byte) {
+	if !e.replication.originates() {
+		return
+	}
+	u := &e.unit
+	start := len(u.buf)
+	u.buf = resp.AppendCommand(u.buf, argv...)
+	u.ops = append(u.ops, op{db: db, start: start, end: len(u.buf)})
+}
+
+// endUnit puts the unit on the stream, unless a transaction is still adding to
+// it.
+func (e *Engine) endUnit() {
+	u := &e.unit
+	if len(u.ops) == 0 || e.inTx {
+		return
+	}
+	e.replication.selectDB(u.ops[0].db)
+	if len(u.ops) > 1 {
+		e.replication.feed(multiCommand)
+	}
+	for _, o := range u.ops {
+		e.replication.selectDB(o.db)
+		e.replication.feed(u.buf[o.start:o.end])
+	}
+	if len(u.ops) > 1 {
+		e.replication.feed(execCommand)
+	}
+	u.reset()
+}
+
+// reset empties the unit and lets go of a buffer that one large transaction
+// blew up.
+func (u *unit) reset() {
+	const kept = 64 << 10
+	u.ops = u.ops[:0]
+	if cap(u.buf) > kept {
+		u.buf = nil
+	}
+	u.buf = u.buf[:0]
+}
+
+// selectCommand encodes SELECT db.
+func selectCommand(dst []byte, db int) []byte {
+	return resp.AppendCommand(dst, "SELECT", strconv.Itoa(db))
+}
+
+// KeyModified tells the watchers of a key (command.Host). Keyspace
+// notifications and client-side caches hang on here when they exist.
+func (e *Engine) KeyModified(db int, _ command.EventClass, _ string, key []byte) {
+	e.watched.touch(db, key)
+}
+
+var delWord, unlinkWord = []byte("DEL"), []byte("UNLINK")
+
+// Expired counts a key that was found expired and propagates its deletion
+// (command.Host).
+func (e *Engine) Expired(db int, key []byte) {
+	e.stats.expired++
+	e.Propagate(db, [][]byte{e.deletionWord(e.cfg.LazyfreeLazyExpire), key})
+}
+
+func (e *Engine) deletionWord(lazy bool) []byte {
+	if lazy {
+		return unlinkWord
+	}
+	return delWord
+}
+
+// Hit counts a key that a read found (command.Host).
+func (e *Engine) Hit() { e.stats.hits++ }
+
+// Miss counts a key that a read did not find (command.Host).
+func (e *Engine) Miss() { e.stats.misses++ }
+
+// ErrorReply counts an error reply by its code (command.Host).
+func (e *Engine) ErrorReply(text string) { e.stats.countError(text) }
