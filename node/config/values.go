@@ -30,11 +30,11 @@ type Values struct {
 	Databases                         int
 	Hz                                int // ticks of periodic work a second, 1–500
 	ActiveExpireEffort                int // 1–10
-	LazyfreeEviction                  bool
-	LazyfreeExpire                    bool
-	LazyfreeServerDel                 bool
-	LazyfreeUserDel                   bool
-	LazyfreeUserFlush                 bool
+	LazyfreeLazyEviction              bool
+	LazyfreeLazyExpire                bool
+	LazyfreeLazyServerDel             bool
+	LazyfreeLazyUserDel               bool
+	LazyfreeLazyUserFlush             bool
 	LogLevel                          LogLevel
 	LogFile                           string // "": standard output
 	PidFile                           string // "": none
