@@ -2,14 +2,14 @@
 # Copyright The Espalier Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Generates everything that follows from the API types: the rules of
-# spec.config, deepcopy methods, CRDs (config/ and the Helm chart), the
+# Generates everything that follows from the API types: validation
+# rules, deepcopy methods, CRDs (config/ and the Helm chart), the
 # operator's role and the API reference. `--check` fails if that changes a file.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 generated=(
-  api/v1alpha1/zz_generated.config.go
+  api/v1alpha1/zz_generated.rules.go
   api/v1alpha1/zz_generated.deepcopy.go
   config/crd/bases
 )
@@ -23,8 +23,8 @@ before=$(digest)
 mkdir -p bin
 go -C hack/tools build -o "$PWD/bin/controller-gen" sigs.k8s.io/controller-tools/cmd/controller-gen
 
+go run ./api/v1alpha1/internal/rulesgen api/v1alpha1/zz_generated.rules.go
 bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
-go run ./api/v1alpha1/internal/directivesgen api/v1alpha1/zz_generated.config.go
 bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 
 if [[ "${1:-}" == --check && "$before" != "$(digest)" ]]; then

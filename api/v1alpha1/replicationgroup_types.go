@@ -64,17 +64,7 @@ type ReplicationGroupSpec struct {
 	// replicaOf is the root, where the master stands at first; after a failover
 	// another member may hold the role.
 	// +optional
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=64
-	// +kubebuilder:validation:XValidation:rule="self.exists(m, !has(m.replicaOf))",message="the tree has no root: one entry must have no replicaOf"
-	// +kubebuilder:validation:XValidation:rule="self.filter(m, !has(m.replicaOf)).size() <= 1",messageExpression="'the tree has more than one root: ' + self.filter(m, !has(m.replicaOf)).map(m, m.name).join(', ') + '; every entry but one needs replicaOf'",message="the tree has more than one root: every entry but one needs replicaOf"
-	// +kubebuilder:validation:XValidation:rule="self.all(m, self.exists_one(n, n.name == m.name))",messageExpression="'the name \"' + self.filter(m, !self.exists_one(n, n.name == m.name))[0].name + '\" is declared more than once'",message="a name is declared more than once"
-	// +kubebuilder:validation:XValidation:rule="self.all(m, !has(m.replicaOf) || self.exists(p, p.name == m.replicaOf))",messageExpression="self.filter(m, has(m.replicaOf) && !self.exists(p, p.name == m.replicaOf)).map(m, '\"' + m.name + '\" is a replica of \"' + m.replicaOf + '\", which is not declared')[0]",message="an entry is a replica of one that is not declared"
-	// +kubebuilder:validation:XValidation:rule="self.all(m, !has(m.replicaOf) || m.replicaOf == m.name || self.map(n, n.name).indexOf(m.replicaOf) < self.map(n, n.name).indexOf(m.name))",messageExpression="self.filter(m, has(m.replicaOf) && m.replicaOf != m.name && self.map(n, n.name).indexOf(m.replicaOf) > self.map(n, n.name).indexOf(m.name)).map(m, '\"' + m.name + '\" stands before its parent \"' + m.replicaOf + '\": declare parents before children')[0]",message="an entry stands before its parent: declare parents before children"
-	// +kubebuilder:validation:XValidation:rule="self.map(m, has(m.count) ? m.count : 1).sum() <= 64",message="the tree has more than 64 members in all"
-	// +kubebuilder:validation:XValidation:rule="self.all(m, oldSelf.all(o, o.name != m.name || !has(o.persistence) || !has(m.persistence) || !has(o.persistence.volume) || !has(m.persistence.volume) || (quantity(string(o.persistence.volume.size)).compareTo(quantity(string(m.persistence.volume.size))) == 0 && (has(o.persistence.volume.storageClassName) ? o.persistence.volume.storageClassName : '') == (has(m.persistence.volume.storageClassName) ? m.persistence.volume.storageClassName : ''))))",message="size and storageClassName of an entry's volume cannot change: claims are not expanded or moved yet"
-	Tree []TreeMember `json:"tree,omitempty"`
+	Tree Tree `json:"tree,omitempty"`
 
 	// image of the members. Without it the operator's own image is used; the one
 	// in use is told in status.image.
@@ -86,7 +76,7 @@ type ReplicationGroupSpec struct {
 	// persistence of every member whose tree entry has none of its own. Without
 	// it members keep their data in memory only.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!has(self.volume) || !has(oldSelf.volume) || (quantity(string(self.volume.size)).compareTo(quantity(string(oldSelf.volume.size))) == 0 && (has(self.volume.storageClassName) ? self.volume.storageClassName : '') == (has(oldSelf.volume.storageClassName) ? oldSelf.volume.storageClassName : ''))",fieldPath=".volume",message="size and storageClassName of the volume cannot change: claims are not expanded or moved yet"
+	// +kubebuilder:validation:XValidation:rule="!has(self.volume) || !has(oldSelf.volume) || (quantity(self.volume.size).compareTo(quantity(oldSelf.volume.size)) == 0 && has(self.volume.storageClassName) == has(oldSelf.volume.storageClassName) && (!has(self.volume.storageClassName) || self.volume.storageClassName == oldSelf.volume.storageClassName))",fieldPath=".volume",message="size and storageClassName of the volume cannot change: claims are not expanded or moved yet"
 	Persistence *Persistence `json:"persistence,omitempty"`
 
 	// config holds redis.conf directives for every member, name to value; several
@@ -203,9 +193,12 @@ const (
 
 // Volume describes the claims of members with persistence.
 type Volume struct {
-	// size of each claim.
+	// size of each claim, such as 8Gi.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0'))",message="size must be a positive quantity such as 8Gi"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^[1-9][0-9]*([.][0-9]+)?([kMGTPE]i?)?$`
 	Size resource.Quantity `json:"size"`
 
 	// storageClassName of the claims; the cluster's default class when absent.

@@ -56,9 +56,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.epoch > oldSelf.epoch || self.phase == oldSelf.phase || oldSelf.phase == 'Fencing' || (oldSelf.phase == 'Offered' && self.phase == 'Open')",fieldPath=".phase",message="within an epoch the phase goes from Fencing to Offered to Open"
 // +kubebuilder:validation:XValidation:rule="!has(self.grant) || self.grant.epoch <= self.epoch",fieldPath=".grant.epoch",message="a grant cannot be of an epoch to come"
 // +kubebuilder:validation:XValidation:rule="self.phase == 'Fencing' || (has(self.grant) && self.grant.epoch == self.epoch)",fieldPath=".grant",message="Offered and Open need the grant of this epoch"
-// +kubebuilder:validation:XValidation:rule="!has(self.grant) || self.history.exists(h, h.epoch == self.grant.epoch && h.replid == self.grant.replid)",fieldPath=".grant.replid",message="the grant's epoch and replid must be in the history"
+// +kubebuilder:validation:XValidation:rule="!has(self.grant) || (has(self.history) && self.history.exists(h, h.epoch == self.grant.epoch && h.replid == self.grant.replid))",fieldPath=".grant.replid",message="the grant's epoch and replid must be in the history"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.grant) || (has(self.grant) && self.grant.epoch >= oldSelf.grant.epoch)",fieldPath=".grant",message="a grant is replaced by that of a later epoch, never removed"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.grant) || !has(self.grant) || self.grant.epoch != oldSelf.grant.epoch || self.grant == oldSelf.grant",fieldPath=".grant",message="the grant of an epoch never changes"
+// +kubebuilder:validation:XValidation:rule="has(self.history) || !has(oldSelf.history)",fieldPath=".history",message="a history entry is never removed before 256 newer ones are there"
 // +kubebuilder:validation:XValidation:rule="self.everOpen || self.phase != 'Open'",fieldPath=".everOpen",message="everOpen is set with the first Open"
 type ReplicationLedgerSpec struct {
 	// groupID is random, minted with the ledger, and written on every claim and
@@ -143,7 +144,7 @@ type LedgerGrant struct {
 
 // LedgerHistory is one mastership's place in the lineage.
 //
-// +kubebuilder:validation:XValidation:rule="self.replid == oldSelf.replid && self.forkOffset == oldSelf.forkOffset && (has(self.parent) ? self.parent : ”) == (has(oldSelf.parent) ? oldSelf.parent : ”)",message="a history entry never changes"
+// +kubebuilder:validation:XValidation:rule="self.replid == oldSelf.replid && self.forkOffset == oldSelf.forkOffset && has(self.parent) == has(oldSelf.parent) && (!has(self.parent) || self.parent == oldSelf.parent)",message="a history entry never changes"
 type LedgerHistory struct {
 	// +required
 	// +kubebuilder:validation:Minimum=1

@@ -1,18 +1,19 @@
 // Copyright The Espalier Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package v1alpha1
+// Package directives is the one place that knows which redis.conf directives a
+// group's `config` may hold. The validation rules of v1alpha1.Config are
+// generated from it, so the API server and the Go code cannot disagree. It
+// imports nothing of the API, which is what lets the generator read it before
+// the generated code is there.
+package directives
 
 import "strings"
 
-// This file is the one place that knows which redis.conf directives a group's
-// `config` may hold. The validation rules of type Config (zz_generated.config.go)
-// are generated from it, so the API server and the Go code cannot disagree.
-
-// Directives are those that a user may set in spec.config, in redis.conf's
-// current spelling. Each is one that the node obeys; see Spellings for the
+// Permitted are the directives that a user may set, in redis.conf's current
+// spelling. Each is one that the node obeys; see Spellings for the
 // older names.
-var Directives = []string{
+var Permitted = []string{
 	// Memory and eviction.
 	"maxmemory", "maxmemory-policy", "maxmemory-samples", "maxmemory-eviction-tenacity",
 	"lfu-decay-time", "lfu-log-factor", "replica-ignore-maxmemory",
