@@ -26,7 +26,7 @@ type State struct {
 // Tree.
 type Spec struct {
 	Instances   int         // nodes in all, the master included
-	Fanout      int         // at most so many replicas feed from one node
+	Fanout      int         // at most so many replicas feed from one node; 0 for no limit (a star)
 	Persistence Persistence // of every member in the instances form
 
 	Tree []TreeEntry // parents before children; the first has no ReplicaOf
@@ -134,10 +134,8 @@ const (
 type Container struct {
 	State    ContainerState
 	Reason   string // of waiting or terminated: ImagePullBackOff, OOMKilled, Error, …
-	Message  string
-	ExitCode int // terminated only
-	Restarts int // the kubelet re-ran it so often; 0 under restartPolicy Never, but see safety.md, wall 1
-	Started  bool
+	ExitCode int    // terminated only
+	Restarts int    // the kubelet re-ran it so often; 0 under restartPolicy Never, but see safety.md, wall 1
 }
 
 // ContainerState is one of the three states of a container, or none yet.
@@ -278,7 +276,7 @@ type Ledger struct {
 	ResourceVersion string
 
 	GroupID  string
-	Epoch    uint64 // raised by one for every attempt to give the master role; 0 before the first
+	Epoch    uint64 // raised by one for every attempt to give the master role; 1 at first
 	Phase    LedgerPhase
 	EverOpen bool // some epoch was Open; never unset: provably no data before
 
@@ -287,13 +285,14 @@ type Ledger struct {
 	// Open every member must report by itself.
 	AllMustReport bool
 
-	Grant    *Grant  // of Epoch; set in Offered and Open, nil in "" and Fencing
-	Unclosed []Grant // in Fencing: grants that were Open and end with this epoch
+	// Grant is the newest mastership that was decided: of Epoch in Offered and
+	// Open, of an earlier one in Fencing, nil before the first.
+	Grant *Grant
 
 	// History has one entry per Offered epoch, oldest first, at most
 	// HistoryLimit of them.
 	History []Mastership
-	Members []MemberRecord // the roster: every member, and who leaves
+	Members []MemberRecord // the roster: every member, by natural order of names
 
 	// Decision is the last decision and its reason, in one sentence for people.
 	Decision string
@@ -301,33 +300,30 @@ type Ledger struct {
 
 // HistoryLimit is how many masterships a ledger remembers. A data set of an
 // older one counts as foreign: nobody's to drop, nobody's to follow.
-const HistoryLimit = 128
+const HistoryLimit = 256
 
 // LedgerPhase is how far the current epoch has come.
 type LedgerPhase string
 
-// The phases of an epoch. In PhaseNone no epoch was ever begun.
+// The phases of an epoch, in their order.
 const (
-	PhaseNone    LedgerPhase = ""
 	PhaseFencing LedgerPhase = "Fencing" // nobody renews an earlier epoch any more; promises are gathered
 	PhaseOffered LedgerPhase = "Offered" // Grant names the next master, which takes no writes yet
 	PhaseOpen    LedgerPhase = "Open"    // the master may be renewed
 )
 
-// Grant is the master role of one epoch, given to one process.
+// Grant is the master role of one epoch, given to one process. It must stand
+// at the fork of that epoch's Mastership.
 type Grant struct {
 	Epoch  uint64
 	Node   string // logical name
 	PodUID string
 	RunID  string
 	Replid string
-	From   Position // where it must stand, exactly; zero for an empty start
-	// Fenced is set, in Unclosed, once the process was seen dead or to have
-	// promised a later epoch. It never takes a write again.
-	Fenced bool
 }
 
-// Mastership is one replication history: which it grew from, and where.
+// Mastership is one replication history: which it grew from, and where. The
+// stream's offsets go on across the fork.
 type Mastership struct {
 	Epoch      uint64
 	Replid     string
@@ -341,14 +337,15 @@ type Mastership struct {
 // MemberRecord is what must be remembered of a member.
 type MemberRecord struct {
 	Name     string
-	ClaimUID string // "" without a claim; learnt before the first grant
-	DirID    string // identity of its data directory
+	ClaimUID string // of its claim when it was last given a role, "" without one
+	DirID    string // identity of its data directory, likewise
 
-	// Upstream is the member it feeds from in the settled tree, "" for the root
-	// and for who leaves. The interim upstream while that one is down is not
-	// remembered.
-	Upstream string
-	Leaving  bool // no longer declared: it is drained and removed
+	// Place is its place in the declared shape, and Parent the member whose
+	// place is above it ("" for the root). Both are empty for a member that is
+	// no longer declared: it is drained and removed. The upstream in the interim,
+	// while Parent is down, is not remembered.
+	Place  string
+	Parent string
 
 	// PodUID and RunID are the last process that was given a role, written
 	// before the grant is sent. Dead: proven dead, written before its pod goes.
@@ -356,13 +353,15 @@ type MemberRecord struct {
 	RunID  string
 	Dead   bool
 
-	// Fed are the run ids it was told to feed from since the last Open, written
-	// before each grant: they bound what an unreachable member can hold.
-	Fed []string
-	// Stood is where it stood, frozen, when the current epoch was Offered; zero
-	// otherwise. Until an Open it cannot have got further.
-	Stood Position
+	// Upstreams are the run ids that it was told to feed from since the last
+	// Open, written before each grant: they bound what an unreachable member can
+	// hold. UpstreamsUnbounded stands for more than are worth remembering.
+	Upstreams []string
 }
+
+// UpstreamsUnbounded in MemberRecord.Upstreams says that there were too many
+// to remember; such a member's position has no known bound.
+const UpstreamsUnbounded = "*"
 
 // Clone returns a deep copy.
 func (l *Ledger) Clone() *Ledger {
@@ -371,11 +370,10 @@ func (l *Ledger) Clone() *Ledger {
 		g := *l.Grant
 		c.Grant = &g
 	}
-	c.Unclosed = append([]Grant(nil), l.Unclosed...)
 	c.History = append([]Mastership(nil), l.History...)
 	c.Members = append([]MemberRecord(nil), l.Members...)
 	for i := range c.Members {
-		c.Members[i].Fed = append([]string(nil), c.Members[i].Fed...)
+		c.Members[i].Upstreams = append([]string(nil), c.Members[i].Upstreams...)
 	}
 	return &c
 }
