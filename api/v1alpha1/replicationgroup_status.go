@@ -64,81 +64,75 @@ type ReplicationGroupStatus struct {
 	LastDecision *Decision `json:"lastDecision,omitempty"`
 }
 
-// NodeStatus is one member as observed. Its words are those of the node's
-// control API (node/controlapi), so that both can be read side by side.
+// NodeStatus is one member as observed.
 type NodeStatus struct {
-	// name of the member and of its pod.
+	// name of the member's pod.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
-	// role: "master", "replica", or empty while the member has none.
+	// role: master, replica, or empty while the member has none.
 	// +optional
 	// +kubebuilder:validation:Enum="";master;replica
 	Role string `json:"role,omitempty"`
 
-	// phase: Missing (no pod), Unreachable (a pod that does not answer), Dead
-	// (its process has ended for certain), or what the node says: Loading,
-	// Quarantined, Serving.
-	// +optional
-	// +kubebuilder:validation:Enum="";Missing;Unreachable;Dead;Loading;Quarantined;Serving
-	Phase NodePhase `json:"phase,omitempty"`
-
-	// upstream is the member that this replica feeds from.
+	// upstream is the pod that this replica really feeds from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Upstream string `json:"upstream,omitempty"`
 
-	// lineage is the replid of its data set, shortened, and the epoch that the
-	// ledger's history knows it by: "5f2a9c01@3"; "foreign" if it knows none.
+	// lineage of its data set: mainline, or diverged when it holds anything
+	// foreign or a tail that the history went past.
 	// +optional
-	// +kubebuilder:validation:MaxLength=64
-	Lineage string `json:"lineage,omitempty"`
+	// +kubebuilder:validation:Enum="";mainline;diverged
+	Lineage Lineage `json:"lineage,omitempty"`
 
 	// offset: bytes of the replication stream applied.
 	// +optional
 	Offset int64 `json:"offset,omitempty"`
 
-	// lag: bytes of the stream behind the master.
+	// lag: bytes of the stream behind the master; absent if unknown.
 	// +optional
 	Lag *int64 `json:"lag,omitempty"`
 
-	// link of a replica to its upstream: down, sync, up or refused.
+	// link of a replica to its upstream: down, sync, up, or refused (it would
+	// lose data that nobody allowed it to lose).
 	// +optional
 	// +kubebuilder:validation:Enum="";down;sync;up;refused
 	Link string `json:"link,omitempty"`
 
-	// persistence as observed on the node, never as declared: None, RDB, and so
-	// on; with "failing" after it if the last write to disk did not succeed.
+	// persistence as observed on the node, never as declared: "none", "rdb" and
+	// so on, with "(failing)" where the last write to disk did not succeed.
 	// +optional
-	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:MaxLength=64
 	Persistence string `json:"persistence,omitempty"`
+
+	// ready: it serves with a complete copy.
+	// +optional
+	Ready bool `json:"ready"`
 
 	// restartSafe: this member may stop now and nothing is lost.
 	// +optional
 	RestartSafe bool `json:"restartSafe"`
 
-	// ready: it serves with a complete copy and, if a replica, its link is up.
+	// reason is one word on how it is, message a sentence.
 	// +optional
-	Ready bool `json:"ready"`
-
-	// reason why it is not ready or not restart-safe.
-	// +optional
-	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:MaxLength=64
 	Reason string `json:"reason,omitempty"`
+
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
 }
 
-// NodePhase is how a member appears to the operator.
-type NodePhase string
+// Lineage tells a data set that follows the group's history from one that does
+// not.
+type Lineage string
 
-// The phases: three that only the operator can see, then the node's own.
+// The lineages.
 const (
-	NodeMissing     NodePhase = "Missing"
-	NodeUnreachable NodePhase = "Unreachable"
-	NodeDead        NodePhase = "Dead"
-	NodeLoading     NodePhase = "Loading"
-	NodeQuarantined NodePhase = "Quarantined"
-	NodeServing     NodePhase = "Serving"
+	LineageMainline Lineage = "mainline"
+	LineageDiverged Lineage = "diverged"
 )
 
 // Decision is a step that the operator took on its own.

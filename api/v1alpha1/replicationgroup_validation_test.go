@@ -106,12 +106,13 @@ func TestGroupConfig(t *testing.T) {
 		name, config string
 		want         refusal
 	}{
-		{"several", `{maxmemory-policy: allkeys-lru, client-output-buffer-limit: "replica 256mb 64mb 60", notify-keyspace-events: ""}`, refusal{}},
+		{"several", `{maxmemory-policy: allkeys-lru, client-output-buffer-limit: "replica 256mb 64mb 60", loglevel: ""}`, refusal{}},
 		{"writable replicas stay allowed", `{replica-read-only: "no"}`, refusal{}},
 		{"the older spelling", `{slave-read-only: "no"}`, refusal{}},
 
-		{"unknown", `{maxmemory: 1gb, maxmemroy: 1gb}`, refusal{"spec.config", `config directive "maxmemroy" is unknown`}},
-		{"capitals", `{MaxMemory: 1gb}`, refusal{"spec.config", `config directive "MaxMemory" is unknown`}},
+		{"unknown", `{maxmemory: 1gb, maxmemroy: 1gb}`, refusal{"spec.config", `config directive "maxmemroy" is unknown, or without effect on a node`}},
+		{"capitals", `{MaxMemory: 1gb}`, refusal{"spec.config", `config directive "MaxMemory" is unknown, or without effect on a node`}},
+		{"without effect", `{activedefrag: "yes"}`, refusal{"spec.config", `config directive "activedefrag" is unknown, or without effect on a node`}},
 		{"operator's", `{port: "7000"}`, refusal{"spec.config", `config directive "port" is owned by the operator`}},
 		{"operator's, by its beginning", `{tls-port: "7000"}`, refusal{"spec.config", `config directive "tls-port" is owned by the operator`}},
 		{"has its field", `{save: "60 1"}`, refusal{"spec.config", `config directive "save" is owned by the operator: set spec.persistence.save instead`}},

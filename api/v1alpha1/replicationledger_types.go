@@ -84,18 +84,15 @@ type ReplicationLedgerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self || !oldSelf",message="everOpen never goes back"
 	EverOpen bool `json:"everOpen"`
 
+	// allMustReport: this ledger was rebuilt, or a node was seen to be ahead of
+	// it. Until the next Open no member may be decided about unheard.
+	// +optional
+	AllMustReport bool `json:"allMustReport,omitempty"`
+
 	// grant is the newest mastership that was decided; in phase Fencing that of
 	// an earlier epoch, whose holder must be fenced first.
 	// +optional
 	Grant *LedgerGrant `json:"grant,omitempty"`
-
-	// unclosed are grants before the newest whose holders are not yet known to
-	// be fenced or dead.
-	// +optional
-	// +listType=map
-	// +listMapKey=epoch
-	// +kubebuilder:validation:MaxItems=64
-	Unclosed []LedgerGrant `json:"unclosed,omitempty"`
 
 	// history of all masterships, oldest first; the newest 256 are kept.
 	// +optional
@@ -106,12 +103,17 @@ type ReplicationLedgerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="oldSelf.size() == 0 || self.all(n, n.epoch > oldSelf[oldSelf.size() - 1].epoch || oldSelf.exists(o, o.epoch == n.epoch))",message="history is only added to at its end"
 	History []LedgerHistory `json:"history,omitempty"`
 
-	// members that may hold data of this group.
+	// members: what must be remembered of everyone that may hold data.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=128
 	Members []LedgerMember `json:"members,omitempty"`
+
+	// decision is the last decision and its reason, for people.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Decision string `json:"decision,omitempty"`
 }
 
 // LedgerGrant gives the master role to one process.
@@ -120,7 +122,7 @@ type LedgerGrant struct {
 	// +kubebuilder:validation:Minimum=1
 	Epoch int64 `json:"epoch"`
 
-	// node is the member's name, which is its pod's.
+	// node is the member's name: its pod's, without the group's.
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Node string `json:"node"`
@@ -144,6 +146,7 @@ type LedgerGrant struct {
 
 // LedgerHistory is one mastership's place in the lineage.
 //
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?opened.orValue(false) || self.?opened.orValue(false)",message="a history that was opened stays so"
 // +kubebuilder:validation:XValidation:rule="self.replid == oldSelf.replid && self.forkOffset == oldSelf.forkOffset && has(self.parent) == has(oldSelf.parent) && (!has(self.parent) || self.parent == oldSelf.parent)",message="a history entry never changes"
 type LedgerHistory struct {
 	// +required
@@ -165,29 +168,65 @@ type LedgerHistory struct {
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	ForkOffset int64 `json:"forkOffset"`
+
+	// opened: its master may have taken writes. A history that was only offered
+	// holds nothing beyond its fork.
+	// +optional
+	Opened bool `json:"opened,omitempty"`
 }
 
 // LedgerMember is a member that may hold data.
+//
+// +kubebuilder:validation:XValidation:rule="!oldSelf.?dead.orValue(false) || self.?dead.orValue(false) || has(self.runID) != has(oldSelf.runID) || (has(self.runID) && has(oldSelf.runID) && self.runID != oldSelf.runID)",fieldPath=".dead",message="a dead process never lives again"
 type LedgerMember struct {
+	// name of the member: its pod's, without the group's.
 	// +required
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
-	// claimUID of its claim; empty if it has none.
+	// claimUID of its claim when it was last given a role; empty without one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ClaimUID string `json:"claimUID,omitempty"`
 
-	// dirID is the identity that its data directory had when it was first seen.
+	// dirID is the identity that its data directory had then.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	DirID string `json:"dirID,omitempty"`
 
-	// upstreams: run ids of the processes that it was told to feed from in this
-	// epoch. One that fed from a single ancestor only cannot be ahead of it.
+	// place in the declared shape; empty for one that is no longer declared and
+	// is drained and removed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Place string `json:"place,omitempty"`
+
+	// parent is the member whose place is above its own; empty for the root.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Parent string `json:"parent,omitempty"`
+
+	// podUID and runID are the last process that was given a role, written
+	// before the grant is sent.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	PodUID string `json:"podUID,omitempty"`
+
+	// +optional
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{40}$`
+	RunID string `json:"runID,omitempty"`
+
+	// dead: that process is proven dead; written before its pod goes.
+	// +optional
+	Dead bool `json:"dead,omitempty"`
+
+	// upstreams: run ids of the processes that it was told to feed from since
+	// the last Open; "*" if there were too many. One that fed from a single
+	// ancestor only cannot be ahead of it.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=40
 	Upstreams []string `json:"upstreams,omitempty"`
 }

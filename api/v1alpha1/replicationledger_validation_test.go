@@ -45,7 +45,7 @@ func TestLedgerFacts(t *testing.T) {
 		want       refusal
 	}{
 		{"first attempt", `{groupID: g, epoch: 1, phase: Fencing, everOpen: false}`, refusal{}},
-		{"open", ledger(2, "Open", true, "grant: "+grant(2, idB)+", unclosed: ["+grant(1, idA)+"], history: ["+entry(1, idA)+","+entry(2, idB)+"], members: [{name: n-0, claimUID: u, dirID: d, upstreams: ["+idA+"]}]"), refusal{}},
+		{"open", ledger(2, "Open", true, "grant: "+grant(2, idB)+", allMustReport: true, decision: d, history: [{epoch: 1, replid: "+idA+", forkOffset: 0, opened: true},{epoch: 2, replid: "+idB+", parent: "+idA+", forkOffset: 7}], members: [{name: n-0, claimUID: u, dirID: d, place: p, parent: q, podUID: u, runID: "+idC+", dead: true, upstreams: ["+idA+", '*']}]"), refusal{}},
 		{"the longest history", ledger(512, "Fencing", true, "history: ["+entries(1, 512)+"]"), refusal{}},
 
 		{"offered without a grant", `{groupID: g, epoch: 1, phase: Offered, everOpen: false}`, refusal{"spec.grant", "Offered and Open need the grant of this epoch"}},
@@ -77,6 +77,9 @@ func TestLedgerTransitions(t *testing.T) {
 		{"fence", open, ledger(2, "Fencing", true, "grant: "+grant(1, idA)+", "+historyA), refusal{}},
 		{"give up an attempt", offered, ledger(2, "Fencing", false, "grant: "+grant(1, idA)+", "+historyA), refusal{}},
 		{"decide again", open, ledger(2, "Offered", true, "grant: "+grant(2, idB)+", "+historyAB), refusal{}},
+		{"history opened", ledger(1, "Fencing", true, historyA), ledger(1, "Fencing", true, strings.Replace(historyA, "forkOffset", "opened: true, forkOffset", 1)), refusal{}},
+		{"a new process", ledger(1, "Fencing", true, "members: [{name: a, runID: "+idA+", dead: true}]"), ledger(1, "Fencing", true, "members: [{name: a, runID: "+idB+"}]"), refusal{}},
+		{"a dead process lives", ledger(1, "Fencing", true, "members: [{name: a, runID: "+idA+", dead: true}]"), ledger(1, "Fencing", true, "members: [{name: a, runID: "+idA+"}]"), refusal{"spec.members[0].dead", "a dead process never lives again"}},
 		{"drop the oldest of many", ledger(300, "Fencing", true, "history: ["+entries(1, 300)+"]"), ledger(301, "Fencing", true, "history: ["+entries(45, 301)+"]"), refusal{}},
 
 		{"epoch falls", ledger(2, "Fencing", false, ""), ledger(1, "Fencing", false, ""), refusal{"spec.epoch", "the epoch never falls"}},
@@ -89,6 +92,7 @@ func TestLedgerTransitions(t *testing.T) {
 		{"grant forgotten", open, ledger(2, "Fencing", true, historyA), refusal{"spec.grant", "never removed"}},
 		{"history rewritten", ledger(1, "Fencing", false, historyA), ledger(1, "Fencing", false, "history: ["+entry(1, idB)+"]"), refusal{"spec.history[0]", "a history entry never changes"}},
 		{"fork moved", ledger(1, "Fencing", false, historyA), ledger(1, "Fencing", false, strings.Replace(historyA, "forkOffset: 0", "forkOffset: 1", 1)), refusal{"spec.history[0]", "a history entry never changes"}},
+		{"history closed again", ledger(1, "Fencing", true, strings.Replace(historyA, "forkOffset", "opened: true, forkOffset", 1)), ledger(1, "Fencing", true, historyA), refusal{"spec.history[0]", "a history that was opened stays so"}},
 		{"history forgotten", ledger(2, "Fencing", false, historyAB), ledger(2, "Fencing", false, "history: ["+entry(2, idB)+"]"), refusal{"spec.history", "a history entry is never removed"}},
 		{"history forgotten whole", ledger(2, "Fencing", false, historyAB), ledger(2, "Fencing", false, ""), refusal{"spec.history", "a history entry is never removed"}},
 		{"history put before", ledger(2, "Fencing", false, "history: ["+entry(2, idB)+"]"), ledger(2, "Fencing", false, historyAB), refusal{"spec.history", "history is only added to at its end"}},

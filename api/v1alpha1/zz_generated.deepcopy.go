@@ -394,11 +394,6 @@ func (in *ReplicationLedgerSpec) DeepCopyInto(out *ReplicationLedgerSpec) {
 		*out = new(LedgerGrant)
 		**out = **in
 	}
-	if in.Unclosed != nil {
-		in, out := &in.Unclosed, &out.Unclosed
-		*out = make([]LedgerGrant, len(*in))
-		copy(*out, *in)
-	}
 	if in.History != nil {
 		in, out := &in.History, &out.History
 		*out = make([]LedgerHistory, len(*in))

@@ -14,12 +14,11 @@ import "strings"
 // spelling. Each is one that the node obeys; see Spellings for the
 // older names.
 var Permitted = []string{
-	// Memory and eviction.
-	"maxmemory", "maxmemory-policy", "maxmemory-samples", "maxmemory-eviction-tenacity",
-	"lfu-decay-time", "lfu-log-factor", "replica-ignore-maxmemory",
+	// Memory and expiry.
+	"maxmemory", "maxmemory-policy", "replica-ignore-maxmemory",
 	"active-expire-effort", "hz",
 	"lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
-	"lazyfree-lazy-user-del", "lazyfree-lazy-user-flush",
+	"lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush",
 	// Clients and network.
 	"databases", "maxclients", "timeout", "tcp-keepalive", "tcp-backlog",
 	"client-output-buffer-limit", "client-query-buffer-limit", "proto-max-bulk-len",
@@ -30,10 +29,9 @@ var Permitted = []string{
 	"repl-diskless-load", "repl-diskless-sync", "repl-diskless-sync-delay",
 	"repl-diskless-sync-max-replicas", "repl-ping-replica-period", "repl-timeout",
 	// Snapshots.
-	"rdbchecksum", "rdbcompression", "stop-writes-on-bgsave-error",
-	// Observation.
-	"loglevel", "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold",
-	"notify-keyspace-events", "shutdown-timeout",
+	"rdbchecksum", "rdbcompression", "rdb-save-incremental-fsync", "stop-writes-on-bgsave-error",
+	// Observation and the end.
+	"loglevel", "slowlog-log-slower-than", "slowlog-max-len", "shutdown-timeout",
 }
 
 // Spellings maps Redis's older names of directives to the current ones. Both
@@ -44,6 +42,7 @@ var Spellings = map[string]string{
 	"slave-read-only":        "replica-read-only",
 	"slave-serve-stale-data": "replica-serve-stale-data",
 	"slave-ignore-maxmemory": "replica-ignore-maxmemory",
+	"slave-lazy-flush":       "replica-lazy-flush",
 	"repl-ping-slave-period": "repl-ping-replica-period",
 }
 

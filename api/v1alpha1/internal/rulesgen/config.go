@@ -41,7 +41,7 @@ type ConfigValue string
 			fmt.Sprintf("config directives %q and %q are the same one: keep one spelling", old, current))
 	}
 	known := list(slices.Concat(directives.Permitted, slices.Collect(maps.Keys(directives.Spellings))))
-	refuse(b, fmt.Sprintf("!(k in %s || %s)", known, strings.Join(anyOwned, " || ")), " is unknown")
+	refuse(b, fmt.Sprintf("!(k in %s || %s)", known, strings.Join(anyOwned, " || ")), " is unknown, or without effect on a node")
 	b.WriteString("type Config map[string]ConfigValue\n")
 }
 
