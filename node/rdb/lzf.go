@@ -1,0 +1,168 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rdb
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// LZF is a byte stream of literal runs and back references:
+//
+//	000LLLLL            the next L+1 bytes literally
+//	LLLooooo oooooooo   copy L+2 bytes from o+1 back
+//	111ooooo LLLLLLLL oooooooo   copy L+9 bytes from o+1 back
+const (
+	lzfMostLiterals = 1 << 5
+	lzfMostDistance = 1 << 13
+	lzfMostCopy     = 264 // 255 + 9
+	lzfMostRatio    = lzfMostCopy / 3
+
+	lzfHashBits = 14
+)
+
+var errLZF = errors.New("damaged LZF data")
+
+// lzfCompressor keeps the table of places where three bytes were last seen.
+// An entry counts from base, so that entries of earlier texts fall out of the
+// range by themselves and the table is not cleared between texts; what comes
+// out depends on the text alone.
+type lzfCompressor struct {
+	seen [1 << lzfHashBits]uint32
+	base uint32
+}
+
+// compress appends the compressed text to dst. ok is false, and dst of no use,
+// if it would not be shorter than most bytes.
+func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok bool) {
+	if len(text) >= math.MaxInt32 {
+		return dst, false
+	}
+	if uint32(len(text))+1 > math.MaxUint32-c.base {
+		clear(c.seen[:])
+		c.base = 0
+	}
+	base := c.base + 1 // no entry is valid yet, a cleared one neither
+	c.base += uint32(len(text)) + 1
+	end := len(dst) + most
+	literals, i := 0, 0 // the first byte not written yet, and the next to look at
+	for i+2 < len(text) {
+		h := lzfHash(text[i:])
+		at := int(int64(c.seen[h]) - int64(base))
+		c.seen[h] = base + uint32(i)
+		distance := i - at
+		if at < 0 || distance > lzfMostDistance || !sameThree(text[at:], text[i:]) {
+			i++
+			continue
+		}
+		n := matchLength(text[at:], text[i:])
+		dst = appendLiterals(dst, text[literals:i])
+		dst = appendCopy(dst, n, distance)
+		if len(dst) > end {
+			return dst, false
+		}
+		c.note(base, text, i+1, i+n)
+		i += n
+		literals = i
+	}
+	dst = appendLiterals(dst, text[literals:])
+	return dst, len(dst) <= end
+}
+
+// note enters the places inside a copied stretch, so that what follows can
+// refer to them.
+func (c *lzfCompressor) note(base uint32, text []byte, from, to int) {
+	for i := from; i < to && i+2 < len(text); i++ {
+		c.seen[lzfHash(text[i:])] = base + uint32(i)
+	}
+}
+
+func lzfHash(p []byte) uint32 {
+	three := uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
+	return three * 2654435761 >> (32 - lzfHashBits)
+}
+
+func sameThree(a, b []byte) bool { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] }
+
+// matchLength counts equal bytes; b is the later of the two stretches.
+func matchLength(a, b []byte) int {
+	most := min(len(b), lzfMostCopy)
+	n := 3
+	for n+8 <= most && binary.LittleEndian.Uint64(a[n:]) == binary.LittleEndian.Uint64(b[n:]) {
+		n += 8
+	}
+	for n < most && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+func appendLiterals(dst, run []byte) []byte {
+	for len(run) > 0 {
+		n := min(len(run), lzfMostLiterals)
+		dst = append(append(dst, byte(n-1)), run[:n]...)
+		run = run[n:]
+	}
+	return dst
+}
+
+func appendCopy(dst []byte, n, distance int) []byte {
+	o := distance - 1
+	if n < 9 {
+		return append(dst, byte(n-2)<<5|byte(o>>8), byte(o))
+	}
+	return append(dst, 7<<5|byte(o>>8), byte(n-9), byte(o))
+}
+
+// lzfDecompress appends to dst the text of exactly size bytes that in holds.
+// The caller has bounded size by lzfMostRatio.
+func lzfDecompress(dst, in []byte, size int) ([]byte, error) {
+	begin, end := len(dst), len(dst)+size
+	for i := 0; i < len(in); {
+		control := int(in[i])
+		i++
+		if control < lzfMostLiterals {
+			n := control + 1
+			if n > len(in)-i || n > end-len(dst) {
+				return dst, errLZF
+			}
+			dst = append(dst, in[i:i+n]...)
+			i += n
+			continue
+		}
+		n := control>>5 + 2
+		if n == 9 {
+			if i == len(in) {
+				return dst, errLZF
+			}
+			n += int(in[i])
+			i++
+		}
+		if i == len(in) {
+			return dst, errLZF
+		}
+		distance := ((control&0x1f)<<8 | int(in[i])) + 1
+		i++
+		if distance > len(dst)-begin || n > end-len(dst) {
+			return dst, errLZF
+		}
+		dst = appendBack(dst, distance, n)
+	}
+	if len(dst) != end {
+		return dst, errLZF
+	}
+	return dst, nil
+}
+
+// appendBack appends n bytes from distance back; they may overlap what they
+// make.
+func appendBack(dst []byte, distance, n int) []byte {
+	from := len(dst) - distance
+	for n > distance {
+		dst = append(dst, dst[from:from+distance]...)
+		n -= distance
+	}
+	return append(dst, dst[from:from+n]...)
+}
