@@ -1,0 +1,101 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import "unsafe"
+
+// Memory tells what a store takes, in bytes.
+type Memory struct {
+	Used    int // keys, values, tables and indexes, by the blocks they lie in
+	Mapped  int // memory got from the system for that
+	Retired int // of flushed data that a snapshot still reads, and included above
+	Aside   int // set aside for a snapshot, and included above
+	Pending int // keys that wait for Reclaim
+}
+
+// bookkeeping is what an arena keeps on the Go heap for each chunk.
+const bookkeeping = int(unsafe.Sizeof(chunk{})) + 16
+
+// Memory tells what the store takes. It is cheap enough for every INFO.
+func (s *Store) Memory() Memory {
+	m := Memory{Used: s.UsedMemory(), Mapped: s.a.mapped, Pending: s.PendingObjects()}
+	for _, a := range s.retired {
+		m.Retired += a.used
+		m.Mapped += a.mapped
+	}
+	if s.snapshot != nil {
+		m.Aside = s.snapshot.aside
+	}
+	return m
+}
+
+// UsedMemory returns the bytes in use by keys, values, tables and indexes, what
+// a snapshot has set aside or keeps from being freed included.
+func (s *Store) UsedMemory() int {
+	used := s.a.used + len(s.a.chunks)*bookkeeping
+	live := s.retired[:0]
+	for _, a := range s.retired {
+		if !a.gone {
+			used += a.used
+			live = append(live, a)
+		}
+	}
+	clear(s.retired[len(live):])
+	s.retired = live
+	return used
+}
+
+// MemoryUsage returns what a key with its value takes, in bytes, its share of
+// the table and of the expiry index included (MEMORY USAGE), and whether it is
+// there.
+func (db *DB) MemoryUsage(key []byte) (int, bool) {
+	s := db.ks.lookup(key)
+	if s.e.p == nil {
+		return 0, false
+	}
+	const slotShare = 8
+	n := db.ks.a.sizeOf(s.h) + slotShare
+	if s.e.hasTTL() {
+		n += 8
+	}
+	if block := s.e.block(); block != 0 {
+		n += db.ks.a.sizeOf(block)
+	}
+	return n, true
+}
+
+// TableStats describes the hash table of a database (DEBUG HTSTATS).
+type TableStats struct {
+	Keys    int
+	Buckets int
+	Longest int         // entries in the fullest bucket
+	Lengths map[int]int // buckets by number of entries
+	Bytes   int         // directory and buckets
+	Expires int
+	Load    float64 // entries per slot that the buckets have room for
+}
+
+// TableStats walks the table.
+func (db *DB) TableStats() TableStats {
+	t := &db.ks.table
+	st := TableStats{
+		Keys: t.count, Buckets: int(t.dir.len), Lengths: map[int]int{},
+		Bytes: t.bytes(), Expires: db.Expires(),
+	}
+	slots := 0
+	for b := range t.dir.len {
+		w := *t.dir.at(b)
+		n := wordCount(w)
+		st.Lengths[n]++
+		st.Longest = max(st.Longest, n)
+		if n > 0 {
+			size := t.a.sizeOf(handle(w & handleMask))
+			slots += size/groupSize*8 + size%groupSize/halfGroup*4
+		}
+	}
+	if slots > 0 {
+		st.Load = float64(t.count) / float64(slots)
+	}
+	return st
+}
