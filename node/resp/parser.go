@@ -86,7 +86,7 @@ func (p *Parser) Next(buf []byte, argv [][]byte) (consumed int, out [][]byte, er
 		p.suspend(buf, from, len(argv)-known, pos, remaining, bulk)
 		return 0, argv[:base], nil
 	}
-	p.reset()
+	p.Reset()
 	return pos, argv, nil
 }
 
@@ -98,6 +98,16 @@ func (p *Parser) Need() int {
 		return 0
 	}
 	return p.pos + p.bulk + 2
+}
+
+// Reset forgets the request begun: the next call of Next starts afresh at the
+// front of its buffer.
+func (p *Parser) Reset() {
+	p.pos, p.remaining = 0, 0
+	if cap(p.spans) > keptSpans {
+		p.spans = nil
+	}
+	p.spans = p.spans[:0]
 }
 
 // IsKeepAlive tells whether an empty request of the given length was a bare
@@ -121,14 +131,6 @@ func (p *Parser) suspend(buf []byte, from, completed, pos, remaining, bulk int) 
 		length = -1
 	}
 	p.pos, p.remaining, p.bulk = pos, remaining, bulk
-}
-
-func (p *Parser) reset() {
-	p.pos, p.remaining = 0, 0
-	if cap(p.spans) > keptSpans {
-		p.spans = nil
-	}
-	p.spans = p.spans[:0]
 }
 
 // multibulkCount reads the "*<count>\r\n" at the front of buf. next is 0 when
