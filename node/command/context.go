@@ -24,8 +24,9 @@ type Context struct {
 	// transaction or one script, as Redis freezes it.
 	Now int64
 
-	// Replica says that this node follows a master: expired keys are hidden from
-	// clients and never removed, for only the master originates deletions.
+	// Replica says that expired keys are hidden from clients and never removed:
+	// this node follows a master, and only masters originate deletions; or its
+	// stream has to stand still for a while (CLIENT PAUSE).
 	Replica bool
 	// FromMaster says that the call arrived in the replication stream: expiry is
 	// ignored altogether, and nothing may fail for reasons of policy.
@@ -49,6 +50,8 @@ type Host interface {
 	// Expired says that a key was found expired and removed; it propagates the
 	// deletion in the server's words (DEL or UNLINK).
 	Expired(db int, key []byte)
+	// ExpireWord is DEL or UNLINK: how the deletion of an expired key is said.
+	ExpireWord() []byte
 	// ErrorReply counts an error by its code (INFO errorstats).
 	ErrorReply(text string)
 	// Hit and Miss count keyspace_hits and keyspace_misses.
@@ -99,6 +102,11 @@ func (c *Context) Modified(class EventClass, event string, key []byte) {
 	c.host.KeyModified(c.Index, class, event, key)
 }
 
+// Notify reports a further event of a key that Modified reported already.
+func (c *Context) Notify(class EventClass, event string, key []byte) {
+	c.host.KeyModified(c.Index, class, event, key)
+}
+
 // ModifiedIn is Modified for a key of another database.
 func (c *Context) ModifiedIn(db int, class EventClass, event string, key []byte) {
 	c.dirty++
@@ -120,11 +128,21 @@ func (c *Context) Propagate(argv ...[]byte) {
 // DoNotPropagate keeps a call off the stream although it reported changes.
 func (c *Context) DoNotPropagate() { c.own = true }
 
+// MayExpire tells whether a deadline that has passed already deletes the key
+// at once: a master's right, not that of who follows one.
+func (c *Context) MayExpire() bool { return !c.Replica && !c.FromMaster }
+
+// ExpireWord is DEL or UNLINK, as lazyfree-lazy-expire has it.
+func (c *Context) ExpireWord() []byte { return c.host.ExpireWord() }
+
 // Read finds a key for a command that only reads. An expired key is absent; on
 // a master it is removed, and its deletion propagated, on the way. It counts
 // for keyspace_hits and keyspace_misses.
 func (c *Context) Read(key []byte) (store.Value, bool) {
-	v, ok := c.find(key)
+	v, ok := c.DB.Get(key)
+	if ok {
+		ok = c.alive(key, v)
+	}
 	if ok {
 		c.host.Hit()
 	} else {
@@ -135,33 +153,34 @@ func (c *Context) Read(key []byte) (store.Value, bool) {
 
 // Peek is Read without touching the key's access time or the hit counters
 // (OBJECT, TTL, TOUCH's siblings).
-func (c *Context) Peek(key []byte) (store.Value, bool) { return c.find(key) }
+func (c *Context) Peek(key []byte) (store.Value, bool) {
+	v, ok := c.DB.Peek(key)
+	return v, ok && c.alive(key, v)
+}
 
 // Write finds a key for a command that is about to change it.
-func (c *Context) Write(key []byte) (store.Value, bool) { return c.find(key) }
+func (c *Context) Write(key []byte) (store.Value, bool) {
+	v, ok := c.DB.Get(key)
+	return v, ok && c.alive(key, v)
+}
 
 // Exists tells whether a key is there and not expired.
 func (c *Context) Exists(key []byte) bool {
-	_, ok := c.find(key)
+	_, ok := c.Peek(key)
 	return ok
 }
 
-func (c *Context) find(key []byte) (store.Value, bool) {
-	v, ok := c.DB.Get(key)
-	if !ok {
-		return v, false
+// alive tells whether a key that was found has not expired, and removes it
+// where it has and this node may.
+func (c *Context) alive(key []byte, v store.Value) bool {
+	at := v.ExpireAt()
+	if at < 0 || at >= c.Now || c.FromMaster {
+		return true
 	}
-	if at := v.ExpireAt(); at >= 0 && at <= c.Now && !c.FromMaster {
-		if !c.Replica {
-			c.removeExpired(key)
-		}
-		return store.Value{}, false
+	if !c.Replica {
+		c.DB.Delete(key)
+		c.host.KeyModified(c.Index, EventExpired, "expired", key)
+		c.host.Expired(c.Index, key)
 	}
-	return v, true
-}
-
-func (c *Context) removeExpired(key []byte) {
-	c.DB.Delete(key)
-	c.host.KeyModified(c.Index, EventExpired, "expired", key)
-	c.host.Expired(c.Index, key)
+	return false
 }

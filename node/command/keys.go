@@ -19,7 +19,7 @@ type KeyRef struct {
 func (c *Command) KeysOf(dst []KeyRef, argv [][]byte) (refs []KeyRef, ok bool) {
 	for i := range c.Keys {
 		spec := &c.Keys[i]
-		if spec.Flags&KeyNotKey != 0 {
+		if spec.Flags&KeyNotKey != 0 || spec.Unknown {
 			continue
 		}
 		if dst, ok = spec.find(dst, argv); !ok {

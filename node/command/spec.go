@@ -48,9 +48,11 @@ const (
 	NoMandatory  // keys are optional
 	Unquarantine // our own: answered by a managed node that waits for its grant
 	OneAuthor    // our own: refused to clients of a managed node, roles have one author
+	Protected    // DEBUG and its like: an enable-…-command directive must allow it
 )
 
-// flagNames are COMMAND INFO's names, in Redis's order. Our own have none.
+// flagNames are COMMAND INFO's names, in Redis's order. Our own have none, nor
+// do those that Redis hides: may_replicate, sentinel, protected.
 var flagNames = []struct {
 	flag Flags
 	name string
@@ -58,7 +60,7 @@ var flagNames = []struct {
 	{Write, "write"}, {ReadOnly, "readonly"}, {DenyOOM, "denyoom"}, {Admin, "admin"},
 	{PubSub, "pubsub"}, {NoScript, "noscript"}, {Blocking, "blocking"}, {Loading, "loading"},
 	{Stale, "stale"}, {SkipMonitor, "skip_monitor"}, {SkipSlowlog, "skip_slowlog"},
-	{Fast, "fast"}, {NoAuth, "no_auth"}, {MayReplicate, "may_replicate"},
+	{Fast, "fast"}, {NoAuth, "no_auth"},
 	{NoMandatory, "no_mandatory_keys"}, {NoAsyncLoading, "no_async_loading"},
 	{NoMulti, "no_multi"}, {MovableKeys, "movablekeys"}, {AllowBusy, "allow_busy"},
 }
@@ -138,6 +140,22 @@ const (
 	KeyVariableFlags
 )
 
+// keyFlagNames are COMMAND INFO's names of the key spec flags.
+var keyFlagNames = []string{
+	"RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "not_key", "incomplete", "variable_flags",
+}
+
+// Names lists the flags as COMMAND INFO does.
+func (f KeyFlags) Names() []string {
+	var names []string
+	for i, n := range keyFlagNames {
+		if f&(1<<i) != 0 {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
 // KeySpec tells where a command's keys stand, as Redis 7.0's key
 // specifications do: a place to begin and a way to go on from there.
 type KeySpec struct {
@@ -158,6 +176,10 @@ type KeySpec struct {
 	// arguments behind the beginning and the first key FirstKeyAt behind it.
 	NumKeys               bool
 	NumKeysAt, FirstKeyAt int
+
+	// Unknown says that no rule finds the keys (SORT's BY and GET patterns).
+	Unknown bool
+	Notes   string
 }
 
 // Spec is one command, or a container with subcommands.
@@ -170,6 +192,11 @@ type Spec struct {
 	Tips       []string
 
 	Since, Group, Summary, Complexity string
+
+	// Deprecated is the version since when another command is preferred, named
+	// by ReplacedBy; System marks commands that tools, not people, call.
+	Deprecated, ReplacedBy string
+	System                 bool
 
 	// Handler runs the command. Containers have none and Sub instead.
 	Handler func(*Context)
@@ -219,6 +246,19 @@ type Command struct {
 	Parent   *Command // the container, for a subcommand
 	Subs     map[string]*Command
 	Stats    Stats
+
+	subList []*Command
+}
+
+// SubList gives the subcommands in the order in which the Spec lists them.
+func (c *Command) SubList() []*Command { return c.subList }
+
+// DocGroup is the group of COMMAND DOCS; a subcommand shares its container's.
+func (c *Command) DocGroup() string {
+	if c.Group == "" && c.Parent != nil {
+		return c.Parent.DocGroup()
+	}
+	return c.Group
 }
 
 // Stats are the figures of one command in INFO commandstats; guarded by the
@@ -263,6 +303,7 @@ func newCommand(s Spec, parent *Command) *Command {
 		c.Subs = make(map[string]*Command, len(s.Sub))
 		for _, sub := range s.Sub {
 			c.Subs[sub.Name] = newCommand(sub, c)
+			c.subList = append(c.subList, c.Subs[sub.Name])
 		}
 	}
 	return c
