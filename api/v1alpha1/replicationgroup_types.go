@@ -24,7 +24,7 @@ import (
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 57 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name must be a DNS label of at most 57 characters that begins with a letter: Services and pods are named after it"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.tree) || self.spec.tree.all(m, self.metadata.name.size() + m.name.size() <= 59)",fieldPath=".spec.tree",message="the group's name and a member's name may have 59 characters together: the pod <group>-<member>-<index> must be a DNS label"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.tree) || self.spec.tree.all(m, self.metadata.name.size() + m.name.size() <= 59)",fieldPath=".spec.tree",message="the group's name and a member's name may have 59 characters together: pods are named after both, and numbered"
 type ReplicationGroup struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -109,7 +109,8 @@ type ReplicationGroupSpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.replicaOf) || self.replicaOf != self.name",fieldPath=".replicaOf",message="a member cannot be its own parent"
 // +kubebuilder:validation:XValidation:rule="has(self.replicaOf) || !has(self.count) || self.count == 1",fieldPath=".count",message="the root is one member: there is one master"
 type TreeMember struct {
-	// name of the entry; its pods are <group>-<name>-<index>, from index 0.
+	// name of the entry and of its one member; of several members it is the
+	// beginning: <name>-0 and so on. Their pods are <group>-<member>.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=58

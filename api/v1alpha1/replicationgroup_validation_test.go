@@ -47,6 +47,8 @@ func TestGroupShape(t *testing.T) {
 		{"its own parent", `tree: [{name: root}, {name: a, replicaOf: a}]`, refusal{"spec.tree[1].replicaOf", "a member cannot be its own parent"}},
 		{"a cycle", `tree: [{name: root}, {name: a, replicaOf: b}, {name: b, replicaOf: a}]`, refusal{"spec.tree", `"a" stands before its parent "b"`}},
 		{"a name twice", `tree: [{name: root}, {name: a, replicaOf: root}, {name: a, replicaOf: root}]`, refusal{"spec.tree", `the name "a" is declared more than once`}},
+		{"a name like a number of another", `tree: [{name: root}, {name: a, replicaOf: root, count: 2}, {name: a-1, replicaOf: root}]`, refusal{"spec.tree", `"a-1" looks like a numbered member of another entry`}},
+		{"names with a common beginning", `tree: [{name: root}, {name: a, replicaOf: root}, {name: a-b-1, replicaOf: root}, {name: a-b1, replicaOf: root}]`, refusal{}},
 		{"two masters", `tree: [{name: root, count: 2}]`, refusal{"spec.tree[0].count", "the root is one member: there is one master"}},
 		{"count of none", `tree: [{name: root}, {name: a, replicaOf: root, count: 0}]`, refusal{"spec.tree[1].count", "should be greater than or equal to 1"}},
 		{"64 members in all", `tree: [{name: root}, {name: a, replicaOf: root, count: 32}, {name: b, replicaOf: a, count: 31}]`, refusal{}},

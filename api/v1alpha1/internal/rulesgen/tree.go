@@ -36,6 +36,12 @@ func writeTree(b *bytes.Buffer) {
 		fmt.Sprintf(`'the name %s is declared more than once'`, name(twice, 0)),
 		"a name is declared more than once")
 
+	// "a-1" beside "a" could be the second member of "a".
+	ambiguous := "self[i].name.matches('-[0-9]+$') && self.exists(n, self[i].name.startsWith(n.name + '-') && !self[i].name.substring(n.name.size() + 1).contains('-'))"
+	rule(b, none(ambiguous),
+		fmt.Sprintf(`'%s looks like a numbered member of another entry: choose another name'`, name(ambiguous, 0)),
+		"an entry's name looks like a numbered member of another entry")
+
 	unknown := "has(self[i].replicaOf) && !self.exists(p, p.name == self[i].replicaOf)"
 	rule(b, none(unknown),
 		fmt.Sprintf(`'%s is a replica of %s, which is not declared'`, name(unknown, 0), field("replicaOf", unknown, 0)),
