@@ -107,6 +107,11 @@ func (c *Context) Notify(class EventClass, event string, key []byte) {
 	c.host.KeyModified(c.Index, class, event, key)
 }
 
+// NotifyIn is Notify for a key of another database.
+func (c *Context) NotifyIn(db int, class EventClass, event string, key []byte) {
+	c.host.KeyModified(db, class, event, key)
+}
+
 // ModifiedIn is Modified for a key of another database.
 func (c *Context) ModifiedIn(db int, class EventClass, event string, key []byte) {
 	c.dirty++

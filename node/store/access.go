@@ -96,6 +96,9 @@ func (s *Store) SetClock(nowMs int64) { s.access.set(nowMs) }
 // remember is not converted, as in Redis.
 func (s *Store) SetAccessPolicy(p AccessPolicy) { s.access.policy = p }
 
+// AccessPolicy returns how accesses are remembered.
+func (s *Store) AccessPolicy() AccessPolicy { return s.access.policy }
+
 // Idle returns for how many seconds an entry with these access bits has not
 // been used (OBJECT IDLETIME), under an LRU policy.
 func (s *Store) Idle(access uint32) int64 {

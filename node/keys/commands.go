@@ -1,0 +1,63 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package keys is the command family of the keyspace: what works on keys of
+// any type. Replies and errors are Redis 7.0's to the letter; a test compares
+// them with a real server.
+package keys
+
+import "github.com/espalier-io/espalier/node/command"
+
+// Commands is the family's table.
+func Commands() []command.Spec {
+	const (
+		group = "generic"
+		cat   = command.CatKeyspace
+		read  = command.ReadOnly | command.Fast
+		write = command.Write | command.Fast
+	)
+	one := func(f command.KeyFlags) []command.KeySpec { return []command.KeySpec{{Flags: f, Index: 1}} }
+	all := func(f command.KeyFlags) []command.KeySpec { return []command.KeySpec{{Flags: f, Index: 1, Last: -1}} }
+	pair := func(from, to command.KeyFlags) []command.KeySpec {
+		return []command.KeySpec{{Flags: from, Index: 1}, {Flags: to, Index: 2}}
+	}
+	spec := func(name string, arity int, flags command.Flags, keys []command.KeySpec, since, complexity, summary string, h func(*command.Context)) command.Spec {
+		return command.Spec{Name: name, Arity: arity, Flags: flags, Categories: cat, Keys: keys, Group: group,
+			Since: since, Complexity: complexity, Summary: summary, Handler: h}
+	}
+	var (
+		look   = one(command.KeyRO)
+		update = one(command.KeyRW | command.KeyUpdate)
+	)
+	return []command.Spec{
+		spec("copy", -3, command.Write|command.DenyOOM, pair(command.KeyRO|command.KeyAccess, command.KeyOW|command.KeyUpdate), "6.2.0",
+			"O(N) worst case for collections, where N is the number of nested items. O(1) for string values.", "Copy a key", copyKey),
+		spec("del", -2, command.Write, all(command.KeyRM|command.KeyDelete), "1.0.0",
+			"O(N) where N is the number of keys that will be removed.", "Delete a key", del),
+		spec("exists", -2, read, all(command.KeyRO), "1.0.0", "O(N) where N is the number of keys to check.", "Determine if a key exists", exists),
+		spec("expire", -3, write, update, "1.0.0", "O(1)", "Set a key's time to live in seconds", expire),
+		spec("expireat", -3, write, update, "1.2.0", "O(1)", "Set the expiration for a key as a UNIX timestamp", expireAt),
+		spec("expiretime", 2, read, one(command.KeyRO|command.KeyAccess), "7.0.0", "O(1)", "Get the expiration Unix timestamp for a key", expireTime),
+		spec("keys", 2, command.ReadOnly, nil, "1.0.0", "O(N) with N being the number of keys in the database", "Find all keys matching the given pattern", keysMatching),
+		spec("move", 3, write, one(command.KeyRW|command.KeyAccess|command.KeyUpdate), "1.0.0", "O(1)", "Move a key to another database", move),
+		{Name: "object", Arity: -2, Categories: cat, Group: group, Since: "2.2.3", Complexity: "Depends on subcommand.",
+			Summary: "A container for object introspection commands", Sub: objectCommands()},
+		spec("persist", 2, write, update, "2.2.0", "O(1)", "Remove the expiration from a key", persist),
+		spec("pexpire", -3, write, update, "2.6.0", "O(1)", "Set a key's time to live in milliseconds", pexpire),
+		spec("pexpireat", -3, write, update, "2.6.0", "O(1)", "Set the expiration for a key as a UNIX timestamp specified in milliseconds", pexpireAt),
+		spec("pexpiretime", 2, read, one(command.KeyRO|command.KeyAccess), "7.0.0", "O(1)", "Get the expiration Unix timestamp for a key in milliseconds", pexpireTime),
+		spec("pttl", 2, read, one(command.KeyRO|command.KeyAccess), "2.6.0", "O(1)", "Get the time to live for a key in milliseconds", pttl),
+		spec("randomkey", 1, command.ReadOnly, nil, "1.0.0", "O(1)", "Return a random key from the keyspace", randomKey),
+		spec("rename", 3, command.Write, pair(command.KeyRW|command.KeyAccess|command.KeyDelete, command.KeyOW|command.KeyUpdate), "1.0.0", "O(1)", "Rename a key", rename),
+		spec("renamenx", 3, write, pair(command.KeyRW|command.KeyAccess|command.KeyDelete, command.KeyOW|command.KeyInsert), "1.0.0", "O(1)",
+			"Rename a key, only if the new key does not exist", renameNX),
+		spec("scan", -2, command.ReadOnly, nil, "2.8.0",
+			"O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0.",
+			"Incrementally iterate the keys space", scan),
+		spec("touch", -2, read, all(command.KeyRO), "3.2.1", "O(N) where N is the number of keys that will be touched.", "Alters the last access time of a key(s)", touch),
+		spec("ttl", 2, read, one(command.KeyRO|command.KeyAccess), "1.0.0", "O(1)", "Get the time to live for a key in seconds", ttl),
+		spec("type", 2, read, look, "1.0.0", "O(1)", "Determine the type stored at key", typeOf),
+		spec("unlink", -2, write, all(command.KeyRM|command.KeyDelete), "4.0.0", "O(1) for each key removed regardless of its size.",
+			"Delete a key asynchronously in another thread", unlink),
+	}
+}
