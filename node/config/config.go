@@ -140,7 +140,7 @@ func (c *Config) Set(client Client, pairs ...string) error {
 	next := old.clone()
 	for _, ch := range changes {
 		if err := ch.directive.kind.set(next, ch.args(), source{}); err != nil {
-			return setFailed(ch.directive.name, err)
+			return setFailed(ch.spelling, err)
 		}
 	}
 	c.Values = *next
@@ -150,7 +150,7 @@ func (c *Config) Set(client Client, pairs ...string) error {
 		}
 		if err := c.runHooks(ch.directive); err != nil {
 			c.restore(old, changes)
-			return setFailed(ch.directive.name, err)
+			return setFailed(ch.spelling, err)
 		}
 	}
 	c.publish()
@@ -160,6 +160,7 @@ func (c *Config) Set(client Client, pairs ...string) error {
 // change is one pair of CONFIG SET.
 type change struct {
 	directive *directive
+	spelling  string // the newer or the older one, in lower case
 	value     string
 }
 
@@ -196,7 +197,7 @@ func (c *Config) resolve(client Client, pairs []string) ([]change, error) {
 			return nil, setFailed(name, errors.New("duplicate parameter"))
 		}
 		seen[d] = true
-		changes = append(changes, change{d, pairs[i+1]})
+		changes = append(changes, change{d, strings.ToLower(name), pairs[i+1]})
 	}
 	return changes, nil
 }

@@ -103,6 +103,8 @@ func persistenceDirectives() []directive {
 
 func replicationDirectives() []directive {
 	s := time.Second
+	backlog := num("repl-backlog-size", 1, math.MaxInt64, 1<<20, func(v *Values) *int64 { return &v.ReplBacklogSize }).in(memory)
+	backlog.kind.(*number).fix = func(n int64) int64 { return max(n, 16<<10) }
 	return []directive{
 		directive{name: "replicaof", props: immutable | multiArg, kind: masterAddress{}}.as("slaveof"),
 		optionalStr("masteruser", func(v *Values) *string { return &v.MasterUser }).with(sensitive),
@@ -123,7 +125,7 @@ func replicationDirectives() []directive {
 		yesNo("repl-disable-tcp-nodelay", false, func(v *Values) *bool { return &v.ReplDisableTCPNodelay }),
 		period("repl-ping-replica-period", s, 1, maxInt, 10, func(v *Values) *time.Duration { return &v.ReplPingReplicaPeriod }).as("repl-ping-slave-period"),
 		period("repl-timeout", s, 1, maxInt, 60, func(v *Values) *time.Duration { return &v.ReplTimeout }),
-		num("repl-backlog-size", 1, math.MaxInt64, 1<<20, func(v *Values) *int64 { return &v.ReplBacklogSize }).in(memory),
+		backlog,
 		period("repl-backlog-ttl", s, 0, math.MaxInt64, 3600, func(v *Values) *time.Duration { return &v.ReplBacklogTTL }),
 		num("min-replicas-to-write", 0, maxInt, 0, func(v *Values) *int { return &v.MinReplicasToWrite }).as("min-slaves-to-write"),
 		period("min-replicas-max-lag", s, 0, maxInt, 10, func(v *Values) *time.Duration { return &v.MinReplicasMaxLag }).as("min-slaves-max-lag"),

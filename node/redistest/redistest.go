@@ -47,6 +47,13 @@ func Binary(t testing.TB, name string) string {
 // points unless the options give some. It is stopped with the test.
 func Start(t testing.TB, dir string, options ...string) *Server {
 	t.Helper()
+	return StartAs(t, "", dir, append([]string{"--save", ""}, options...)...)
+}
+
+// StartAs runs redis-server with just these arguments, and those that it can
+// be reached by. The password is that which the arguments set, or "".
+func StartAs(t testing.TB, password, dir string, args ...string) *Server {
+	t.Helper()
 	binary := Binary(t, "redis-server")
 	// A path of its own, as those of sockets must be short.
 	run, err := os.MkdirTemp("", "redis")
@@ -56,7 +63,7 @@ func Start(t testing.TB, dir string, options ...string) *Server {
 	t.Cleanup(func() { os.RemoveAll(run) })
 	socket := filepath.Join(run, "s")
 	s := &Server{Dir: dir, t: t}
-	args := append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", ""}, options...)
+	args = append(append([]string(nil), args...), "--port", "0", "--unixsocket", socket, "--dir", dir)
 	s.process = exec.Command(binary, args...)
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
 	if err := s.process.Start(); err != nil {
@@ -71,12 +78,12 @@ func Start(t testing.TB, dir string, options ...string) *Server {
 		_ = s.process.Process.Kill() // may have ended by itself
 		<-exited
 	})
-	s.connect(socket, exited)
+	s.connect(socket, password, exited)
 	return s
 }
 
 // connect waits until the server answers.
-func (s *Server) connect(socket string, exited <-chan struct{}) {
+func (s *Server) connect(socket, password string, exited <-chan struct{}) {
 	s.t.Helper()
 	retry := time.NewTicker(5 * time.Millisecond)
 	defer retry.Stop()
@@ -86,6 +93,9 @@ func (s *Server) connect(socket string, exited <-chan struct{}) {
 		if err == nil {
 			s.conn, s.replies = conn, resp.NewReader(conn, 64<<10)
 			s.t.Cleanup(func() { conn.Close() })
+			if password != "" {
+				s.Do("AUTH", password)
+			}
 			if s.Ask("PING").Str == "PONG" {
 				return
 			}
