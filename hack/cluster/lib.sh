@@ -1,0 +1,134 @@
+# Copyright The Espalier Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the scripts of this folder share: names, addresses, how a process of the
+# cluster is started and how all of them are ended. Read README.md first.
+# shellcheck shell=bash
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=$root/bin/k8s
+work=$root/.work/cluster
+logs=$work/logs
+export PATH=$PATH:/usr/sbin:/sbin
+export KUBECONFIG=$work/kubeconfig
+
+# The cluster's network. The host is one more machine in it.
+host_ip=10.200.0.1
+control_ip=10.200.0.2
+services=10.96.0.0/16
+pods=10.244.0.0/16
+api_service_ip=10.96.0.1
+dns_ip=10.96.0.10
+node_ip() { echo "10.200.0.1$1"; }
+pod_subnet() { echo "10.244.$1.0/24"; }
+
+# One machine holds one such cluster, and whatever clone of the repository
+# started it, its traces carry these names.
+host_link=espalier0
+namespace_of() { echo "espalier-$1"; } # of control, node-1, …
+cgroup=espalier-cluster
+
+# Every process of the cluster lives in the cgroup below, containers included:
+# that is how they are found again, by a run that knows nothing of the one that
+# started them.
+if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+	cgroup_hierarchies=(/sys/fs/cgroup) # version 2: one tree
+	process_cgroup=/sys/fs/cgroup/$cgroup
+else
+	cgroup_hierarchies=()
+	for controller in cpu cpuacct cpuset memory devices freezer blkio pids systemd; do
+		[[ ! -e /sys/fs/cgroup/$controller/cgroup.procs ]] || cgroup_hierarchies+=("/sys/fs/cgroup/$controller")
+	done
+	process_cgroup=/sys/fs/cgroup/pids/$cgroup
+fi
+
+say() { printf 'cluster: %s\n' "$*"; }
+
+die() {
+	printf 'cluster: %s\n' "$*" >&2
+	exit 1
+}
+
+# need_root explains itself: the demo's first line may end here.
+need_root() {
+	[[ $(uname -s) == Linux ]] || die "this needs Linux (network namespaces, cgroups). Elsewhere set KUBECONFIG to any cluster, one of kind for example."
+	[[ $EUID == 0 ]] || die "this needs root (network namespaces, cgroups, containerd). As another user set KUBECONFIG to any cluster, one of kind for example."
+}
+
+# one_at_a_time keeps a second run waiting until this one has ended.
+one_at_a_time() {
+	exec 9>/run/lock/espalier-cluster
+	flock --wait 300 9 || die "another run of these scripts has held /run/lock/espalier-cluster for five minutes"
+}
+
+# start NAME COMMAND…: starts a process of the cluster in the background, its
+# output in logs/NAME.log, its id in pids/NAME.
+start() {
+	local name=$1
+	shift
+	(
+		echo "$BASHPID" >"$process_cgroup/daemons/cgroup.procs"
+		exec setsid "$@"
+	) </dev/null >>"$logs/$name.log" 2>&1 9>&- &
+	echo $! >"$work/pids/$name"
+}
+
+pid_of() { cat "$work/pids/$1" 2>/dev/null || die "$1 was not started: run hack/cluster/up.sh"; }
+
+# in_node N COMMAND…: runs a command where containerd and the kubelet of node N
+# run: in the node's network and mount namespaces.
+in_node() {
+	local pid
+	pid=$(pid_of "node-$1.containerd")
+	shift
+	nsenter --target "$pid" --net --mount -- "$@"
+}
+
+# load_image N < ARCHIVE: gives node N the images of an archive.
+load_image() {
+	in_node "$1" ctr --address /run/containerd/containerd.sock --namespace k8s.io images import - >>"$logs/node-$1.images.log" 2>&1
+}
+
+# nodes_up lists the numbers of the nodes that were started.
+nodes_up() {
+	local file
+	for file in "$work"/pids/node-*.kubelet; do
+		[[ -e $file ]] || die "no cluster runs: start one with hack/cluster/up.sh"
+		file=${file##*/node-}
+		echo "${file%.kubelet}"
+	done
+}
+
+kubectl() { "$bin/kubectl" "$@"; }
+
+# clear_cluster ends a cluster, of whatever clone and in whatever state. The
+# nodes' mounts (volumes, container file systems, sockets) are in the nodes' own
+# mount namespaces and go with the last process there.
+clear_cluster() {
+	local namespace hierarchy
+	kill_all_processes
+	ip link delete "$host_link" 2>/dev/null || true # routes go with it
+	for namespace in /run/netns/"$(namespace_of '')"*; do
+		[[ ! -e $namespace ]] || ip netns delete "${namespace##*/}"
+	done
+	for hierarchy in "${cgroup_hierarchies[@]}"; do
+		[[ ! -d $hierarchy/$cgroup ]] || find "$hierarchy/$cgroup" -depth -type d -exec rmdir {} +
+	done
+	[[ ! -d /var/lib/kubelet ]] || rmdir --ignore-fail-on-non-empty /var/lib/kubelet
+	# The logs stay until the next start: they are what is left to read.
+	[[ ! -d $work ]] || find "$work" -mindepth 1 -maxdepth 1 ! -name logs -exec rm -rf --one-file-system {} +
+}
+
+kill_all_processes() {
+	local pids attempt
+	for attempt in {1..100}; do
+		pids=$(find "$process_cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null || true)
+		[[ -n $pids ]] || return 0
+		# shellcheck disable=SC2086 # one argument for each process
+		kill -KILL $pids 2>/dev/null || true
+		sleep 0.1
+	done
+	die "processes that SIGKILL did not end in 10 s ($attempt tries): $(echo $pids)"
+}
