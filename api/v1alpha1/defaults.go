@@ -34,6 +34,26 @@ func (s *ReplicationGroupSpec) DeclaredFanout() int32 {
 	return max(1, s.DeclaredInstances()-1)
 }
 
+// Entry finds a tree entry by name; nil if there is none, as in the instances
+// form.
+func (s *ReplicationGroupSpec) Entry(name string) *TreeMember {
+	for i := range s.Tree {
+		if s.Tree[i].Name == name {
+			return &s.Tree[i]
+		}
+	}
+	return nil
+}
+
+// EntryPersistence is the persistence of an entry's members: its own, or else
+// that of the group. The instances form has the one entry "".
+func (s *ReplicationGroupSpec) EntryPersistence(name string) *Persistence {
+	if entry := s.Entry(name); entry != nil && entry.Persistence != nil {
+		return entry.Persistence
+	}
+	return s.Persistence
+}
+
 // OnTotalLoss is the policy for the loss of every copy.
 func (s *ReplicationGroupSpec) OnTotalLoss() TotalLossPolicy {
 	if s.Failover == nil || s.Failover.OnTotalLoss == "" {

@@ -6,7 +6,6 @@ package v1alpha1_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +107,7 @@ func TestGroupConfig(t *testing.T) {
 		name, config string
 		want         refusal
 	}{
-		{"several", `{maxmemory-policy: allkeys-lru, client-output-buffer-limit: "replica 256mb 64mb 60", loglevel: ""}`, refusal{}},
+		{"several", `{maxmemory: 1GB, client-output-buffer-limit: "replica 256mb 64mb 60 pubsub 0 0 0", slowlog-log-slower-than: "-1"}`, refusal{}},
 		{"writable replicas stay allowed", `{replica-read-only: "no"}`, refusal{}},
 		{"the older spelling", `{slave-read-only: "no"}`, refusal{}},
 
@@ -118,6 +117,11 @@ func TestGroupConfig(t *testing.T) {
 		{"operator's", `{port: "7000"}`, refusal{"spec.config", `config directive "port" is owned by the operator`}},
 		{"operator's, by its beginning", `{tls-port: "7000"}`, refusal{"spec.config", `config directive "tls-port" is owned by the operator`}},
 		{"has its field", `{save: "60 1"}`, refusal{"spec.config", `config directive "save" is owned by the operator: set spec.persistence.save instead`}},
+		{"no eviction", `{maxmemory-policy: allkeys-lru}`, refusal{"spec.config", `config directive "maxmemory-policy" needs noeviction: nodes do not evict keys`}},
+		{"not yes or no", `{repl-diskless-sync: maybe}`, refusal{"spec.config", `config directive "repl-diskless-sync" needs yes or no`}},
+		{"a number that is none", `{slave-read-only: "no", repl-timeout: 1h}`, refusal{"spec.config", `config directive "repl-timeout" needs a whole number above 0`}},
+		{"limits of no class", `{client-output-buffer-limit: "some 1 1 1"}`, refusal{"spec.config", `needs classes of clients with their limits`}},
+		{"empty", `{maxmemory: ""}`, refusal{"spec.config.maxmemory", "should be at least 1 chars long"}},
 		{"both spellings", `{slave-read-only: "no", replica-read-only: "yes"}`, refusal{"spec.config", "keep one spelling"}},
 		{"a second directive by a line break", `{maxmemory: "1gb\nport 7000"}`, refusal{"spec.config.maxmemory", "should match"}},
 		{"a quote", `{maxmemory: "\"1gb"}`, refusal{"spec.config.maxmemory", "should match"}},
@@ -131,17 +135,18 @@ func TestGroupConfig(t *testing.T) {
 // TestEveryDirective holds the generated rules against the lists that they were
 // generated from.
 func TestEveryDirective(t *testing.T) {
-	for _, directive := range directives.Permitted {
+	for directive, kind := range directives.Permitted {
 		if _, owned := directives.IsOwned(directive); owned {
 			t.Errorf("%s is on both lists", directive)
 		}
-		checkGroup(t, "cache", fmt.Sprintf("{instances: 1, config: {%s: '1'}}", directive), refusal{})
+		checkGroup(t, "cache", fmt.Sprintf("{instances: 1, config: {%s: '%s'}}", directive, kind.Example), refusal{})
 	}
 	for old, current := range directives.Spellings {
-		if !slices.Contains(directives.Permitted, current) {
+		kind, ok := directives.Permitted[current]
+		if !ok {
 			t.Errorf("%s stands for %s, which is not permitted", old, current)
 		}
-		checkGroup(t, "cache", fmt.Sprintf("{instances: 1, config: {%s: '1'}}", old), refusal{})
+		checkGroup(t, "cache", fmt.Sprintf("{instances: 1, config: {%s: '%s'}}", old, kind.Example), refusal{})
 	}
 	for name := range directives.Owned {
 		directive := strings.Replace(name, "*", "-x", 1)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	for _, binary := range []string{"kube-apiserver", "etcd"} {
 		if _, err := os.Stat(filepath.Join(assets, binary)); err != nil {
-			fmt.Fprintf(os.Stderr, "these tests need a real API server: %v\nbuild it with `make bin/k8s`, or point KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd\n", err)
+			fmt.Fprintf(os.Stderr, "these tests need a real API server: %v\nbuild it with hack/kube/build.sh, or point KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd\n", err)
 			os.Exit(1)
 		}
 	}

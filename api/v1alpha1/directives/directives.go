@@ -10,28 +10,57 @@ package directives
 
 import "strings"
 
+// Kind is the form of a directive's value.
+type Kind struct {
+	Words   string // what it is, after "needs"
+	Pattern string // RE2, of the whole value
+	Example string
+}
+
+// The kinds. They are at most as wide as what a node accepts, so that nothing
+// that passes keeps a node from starting.
+var (
+	yesNo    = Kind{"yes or no", "yes|no", "yes"}
+	count    = Kind{"a whole number", "0|[1-9][0-9]{0,8}", "0"}
+	positive = Kind{"a whole number above 0", "[1-9][0-9]{0,8}", "1"}
+	effort   = Kind{"a number from 1 to 10", "[1-9]|10", "10"}
+	micros   = Kind{"a number of microseconds, or -1 for never", "-1|0|[1-9][0-9]{0,8}", "-1"}
+	memory   = Kind{"an amount of memory such as 100mb", "(?i:" + amount + ")", "100mb"}
+	large    = Kind{"an amount of memory from 1mb, in mb or gb", "(?i:[1-9][0-9]{0,8}[mg]b)", "1mb"}
+	atLeast1 = Kind{"an amount of memory above 0, such as 1mb", "(?i:[1-9][0-9]{0,14}|[1-9][0-9]{0,8}[kmg]b?)", "1"}
+	policy   = Kind{"noeviction: nodes do not evict keys, at the limit writes are refused", "noeviction", "noeviction"}
+	level    = Kind{"debug, verbose, notice or warning", "debug|verbose|notice|warning", "notice"}
+	diskless = Kind{"disabled, on-empty-db or swapdb", "disabled|on-empty-db|swapdb", "swapdb"}
+	limits   = Kind{"classes of clients with their limits, such as replica 256mb 64mb 60",
+		"(?i:" + limit + "( " + limit + "){0,3})", "replica 256mb 64mb 60 pubsub 32mb 8mb 60"}
+)
+
+const (
+	amount = "0|[1-9][0-9]{0,14}|[1-9][0-9]{0,8}[kmg]b?"
+	limit  = "(normal|replica|slave|pubsub) (" + amount + ") (" + amount + ") (0|[1-9][0-9]{0,8})"
+)
+
 // Permitted are the directives that a user may set, in redis.conf's current
-// spelling. Each is one that the node obeys; see Spellings for the
-// older names.
-var Permitted = []string{
+// spelling. Each is one that the node obeys; see Spellings for the older names.
+var Permitted = map[string]Kind{
 	// Memory and expiry.
-	"maxmemory", "maxmemory-policy", "replica-ignore-maxmemory",
-	"active-expire-effort", "hz",
-	"lazyfree-lazy-eviction", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
-	"lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "replica-lazy-flush",
+	"maxmemory": memory, "maxmemory-policy": policy, "replica-ignore-maxmemory": yesNo,
+	"active-expire-effort": effort, "hz": count,
+	"lazyfree-lazy-eviction": yesNo, "lazyfree-lazy-expire": yesNo, "lazyfree-lazy-server-del": yesNo,
+	"lazyfree-lazy-user-del": yesNo, "lazyfree-lazy-user-flush": yesNo, "replica-lazy-flush": yesNo,
 	// Clients and network.
-	"databases", "maxclients", "timeout", "tcp-keepalive", "tcp-backlog",
-	"client-output-buffer-limit", "client-query-buffer-limit", "proto-max-bulk-len",
+	"databases": positive, "maxclients": positive, "timeout": count, "tcp-keepalive": count, "tcp-backlog": count,
+	"client-output-buffer-limit": limits, "client-query-buffer-limit": large, "proto-max-bulk-len": large,
 	// Replication.
-	"min-replicas-to-write", "min-replicas-max-lag",
-	"replica-read-only", "replica-serve-stale-data",
-	"repl-backlog-size", "repl-backlog-ttl", "repl-disable-tcp-nodelay",
-	"repl-diskless-load", "repl-diskless-sync", "repl-diskless-sync-delay",
-	"repl-diskless-sync-max-replicas", "repl-ping-replica-period", "repl-timeout",
+	"min-replicas-to-write": count, "min-replicas-max-lag": count,
+	"replica-read-only": yesNo, "replica-serve-stale-data": yesNo,
+	"repl-backlog-size": atLeast1, "repl-backlog-ttl": count, "repl-disable-tcp-nodelay": yesNo,
+	"repl-diskless-load": diskless, "repl-diskless-sync": yesNo, "repl-diskless-sync-delay": count,
+	"repl-diskless-sync-max-replicas": count, "repl-ping-replica-period": positive, "repl-timeout": positive,
 	// Snapshots.
-	"rdbchecksum", "rdbcompression", "rdb-save-incremental-fsync", "stop-writes-on-bgsave-error",
+	"rdbchecksum": yesNo, "rdbcompression": yesNo, "rdb-save-incremental-fsync": yesNo, "stop-writes-on-bgsave-error": yesNo,
 	// Observation and the end.
-	"loglevel", "slowlog-log-slower-than", "slowlog-max-len", "shutdown-timeout",
+	"loglevel": level, "slowlog-log-slower-than": micros, "slowlog-max-len": count, "shutdown-timeout": count,
 }
 
 // Spellings maps Redis's older names of directives to the current ones. Both
@@ -67,8 +96,12 @@ var Owned = map[string]string{
 	"appendonly": "", "appendfilename": "", "appenddirname": "", "appendfsync": "",
 	"daemonize": "", "supervised": "", "pidfile": "", "logfile": "", "syslog-*": "",
 	"include": "", "loadmodule": "", "rename-command": "", "enable-*": "",
+	"key-load-delay": testing, "rdb-key-save-delay": testing, "loading-process-events-interval-bytes": testing,
+
 	"shutdown-on-sigterm": "", "shutdown-on-sigint": "",
 }
+
+const testing = "it is there for tests of the node"
 
 // IsOwned tells whether the operator owns the directive, and which field to use
 // in its place, if there is one.
