@@ -17,12 +17,12 @@ const maxLine = 64 << 10
 // received takes what the master sent before the stream begins: lines, then
 // the snapshot.
 func (m *Machine) received(e Received) {
-	if e.Link != m.up.link {
+	if e.Link != m.up.link || m.up.state < linkPing {
 		return
 	}
 	m.up.lastIO = m.now()
 	data := e.Data
-	for m.up.link == e.Link {
+	for m.up.link == e.Link && m.up.state >= linkPing {
 		switch {
 		case m.up.state == linkStreaming:
 			m.do(Follow{Link: m.up.link, DB: m.up.db, Data: data})

@@ -72,5 +72,5 @@ func (h *History) Forget(replid string) {
 // has still to say whether the byte is there.
 func (h *History) Covers(replid string, offset int64) bool {
 	return strings.EqualFold(replid, h.Replid) ||
-		strings.EqualFold(replid, h.Replid2) && offset <= h.SecondOffset
+		h.SecondOffset >= 0 && strings.EqualFold(replid, h.Replid2) && offset <= h.SecondOffset
 }

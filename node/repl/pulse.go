@@ -48,11 +48,10 @@ func (m *Machine) originate(p []byte) {
 }
 
 // keepAlive writes a newline, which counts for nothing, to the replicas that
-// wait for their snapshot to begin to arrive.
+// wait for their snapshot to begin to arrive. Within one it would be payload.
 func (m *Machine) keepAlive() {
 	for _, p := range m.down.peers {
-		streamed := m.down.snapshot != nil && m.down.snapshot.sockets
-		if p.state == PeerWaitStart || p.state == PeerWaitEnd && !streamed {
+		if p.state == PeerWaitStart || p.state == PeerWaitEnd && !p.sockets {
 			m.do(Write{p.id, []byte{'\n'}})
 		}
 	}

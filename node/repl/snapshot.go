@@ -17,8 +17,8 @@ type snapshot struct {
 	// cursor holds the stream from the cut on for those that join later, even
 	// if the first replica was already sent on its way.
 	cursor *Cursor
-	// abandoned: it is being broken off, nobody may join.
-	abandoned bool
+	delivered bool // to one replica at least, so it is complete
+	abandoned bool // it is being broken off, nobody may join
 }
 
 // startSnapshot cuts a snapshot for all replicas that wait and want the same.
@@ -75,7 +75,7 @@ func (m *Machine) join(p *peer, s *snapshot) bool {
 // of none; a relay can't add one, and its snapshot says what is selected.
 func (m *Machine) give(p *peer, s *snapshot) {
 	p.state = PeerWaitEnd
-	p.snapshot, p.start = s.id, s.start
+	p.snapshot, p.sockets, p.start = s.id, s.sockets, s.start
 	if !p.rdbOnly {
 		p.cursor = m.backlog.CursorAt(s.start + 1)
 	}
@@ -131,6 +131,9 @@ func (m *Machine) transferDone(e TransferDone) {
 		return
 	}
 	streamed := p.state == PeerWaitEnd
+	if s := m.down.snapshot; s != nil && s.id == p.snapshot {
+		s.delivered = true
+	}
 	if streamed {
 		m.log(Notice, "Streamed RDB transfer with replica %s succeeded (socket). Waiting for REPLCONF ACK from slave to enable streaming", p.name())
 	}
@@ -187,6 +190,9 @@ func (m *Machine) forgetUnused() {
 			continue
 		}
 		if s := m.down.snapshot; s != nil && s.id == id {
+			if s.delivered {
+				continue // it is about to end by itself
+			}
 			s.abandoned = true
 			if s.sockets {
 				m.log(Warning, "Diskless rdb transfer, last replica dropped, killing fork child.")

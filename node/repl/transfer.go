@@ -153,6 +153,10 @@ func (m *Machine) snapshotLoaded(e SnapshotLoaded) {
 	m.up.early = nil
 	m.linked()
 	m.log(Notice, "MASTER <-> REPLICA sync: Finished with success")
+	if m.up.broken != "" {
+		m.lost(m.up.broken)
+		return
+	}
 	if m.up.transfer.mark != nil {
 		m.sendAck() // the master withholds the stream until then
 	}

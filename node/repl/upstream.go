@@ -53,6 +53,7 @@ type upstream struct {
 	offered  Position // by +FULLRESYNC
 	transfer transfer
 	early    []byte // stream bytes that came before the snapshot was loaded
+	broken   string // why the link was lost while the snapshot was loaded
 
 	lastIO    int64
 	readTo    int64 // offset of the last byte received, applied or not
@@ -107,7 +108,7 @@ func (m *Machine) setMaster(e SetMaster) {
 // in Redis, but it may be the consent or the grant that a refused link waits
 // for.
 func (m *Machine) follow(e SetMaster, thawed bool) {
-	m.up.consent = m.up.consent || e.Consent
+	m.up.consent = m.up.consent || e.Consent && m.up.state != linkStreaming
 	if e.Grant == nil {
 		m.log(Notice, "REPLICAOF would result into synchronization with the master we are already connected with. No operation performed.")
 		return
@@ -148,7 +149,7 @@ func (m *Machine) promote(replid string) {
 	if replid == "" {
 		replid = m.newID()
 	}
-	if m.history.Blank {
+	if m.cfg.Managed && m.history.Blank {
 		m.history.Forget(replid)
 		m.history.Blank = false
 	} else {
@@ -197,9 +198,8 @@ func (m *Machine) hangup() {
 		m.do(Hangup{m.up.link})
 	}
 	m.up.state = linkConnect
-	m.up.line, m.up.early = nil, nil
+	m.up.line, m.up.early, m.up.broken = nil, nil, ""
 	m.up.legacy = false
-	m.up.link++ // what it may still say is stale
 }
 
 // connect dials the master.
@@ -261,7 +261,9 @@ func (m *Machine) linkLost(e LinkLost) {
 	case s == linkStreaming:
 		m.up.cached = m.up.cached && !e.Corrupt
 		m.lost(e.Err)
-	case s == linkPayload || s == linkLoading:
+	case s == linkLoading:
+		m.up.broken = e.Err // the snapshot is here and good all the same
+	case s == linkPayload:
 		m.failAndRetry("I/O error trying to sync with MASTER: %s", e.Err)
 	case s == linkPreamble:
 		m.failAndRetry("I/O error reading bulk count from MASTER: %s", e.Err)
