@@ -1,0 +1,611 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The model test runs random operations against the store and against Go maps,
+// with a snapshot every now and then whose items must be the model's content at
+// the cut. It is driven by rapid (which shrinks failures), by long seeded runs,
+// and by the fuzzer.
+
+// source is where a run takes its decisions from.
+type source interface{ intn(n int) int }
+
+type modelValue struct {
+	text string
+	enc  Encoding
+	at   int64
+}
+
+type modelDB map[string]modelValue
+
+type machine struct {
+	t    interface{ Fatalf(string, ...any) }
+	src  source
+	st   *Store
+	dbs  []modelDB
+	keys int  // how many different keys are in play
+	calm int  // of so many flushes one takes place
+	ebb  bool // keys become fewer
+
+	sn    *Snapshot
+	cut   []modelDB
+	got   []modelDB
+	batch Batch
+	whole int // snapshots that came to their end
+}
+
+const modelDBs = 3
+
+func newMachine(t interface{ Fatalf(string, ...any) }, src source, keys int) *machine {
+	m := &machine{t: t, src: src, keys: keys, calm: 1, st: New(Options{Databases: modelDBs})}
+	for range modelDBs {
+		m.dbs = append(m.dbs, modelDB{})
+	}
+	return m
+}
+
+func (m *machine) key() []byte {
+	i := m.src.intn(m.keys)
+	if i%97 == 3 {
+		return bytes.Repeat([]byte{byte(i)}, 200+i%200) // around the limit of short keys
+	}
+	return []byte("key:" + strconv.Itoa(i))
+}
+
+// sizes are the lengths at which something changes.
+var sizes = []int{0, 1, 8, 20, 44, 45, 100, 255, 256, 300, 700, inlineMax, inlineMax + 1, 3000, pinMin - 1, pinMin, 40_000}
+
+func (m *machine) text() []byte {
+	switch m.src.intn(4) {
+	case 0:
+		n := int64(m.src.intn(1 << 16))
+		return strconv.AppendInt(nil, n<<m.src.intn(48)-n, 10)
+	case 1:
+		return bytes.Repeat([]byte{byte('a' + m.src.intn(26))}, m.src.intn(64))
+	}
+	n := sizes[m.src.intn(len(sizes))]
+	return bytes.Repeat([]byte{byte('A' + m.src.intn(26))}, n)
+}
+
+func encodingOf(text string) Encoding {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(n, 10) == text {
+		return EncInt
+	}
+	if len(text) <= embstrMax {
+		return EncEmbstr
+	}
+	return EncRaw
+}
+
+func (m *machine) pick() (*DB, modelDB) {
+	i := m.src.intn(modelDBs)
+	return m.st.DB(i), m.dbs[i]
+}
+
+// actions are weighted by how often they are listed.
+var actions = []struct {
+	weight int
+	do     func(*machine)
+}{
+	{30, (*machine).set},
+	{5, (*machine).setInt},
+	{8, (*machine).append},
+	{5, (*machine).setRange},
+	{14, (*machine).delete},
+	{3, (*machine).rename},
+	{3, (*machine).copyKey},
+	{3, (*machine).move},
+	{10, (*machine).expire},
+	{3, (*machine).persist},
+	{8, (*machine).read},
+	{2, (*machine).sweep},
+	{1, (*machine).swap},
+	{1, (*machine).flush},
+	{1, (*machine).reclaim},
+	{3, (*machine).startSnapshot},
+	{16, (*machine).nextSlice},
+	{1, (*machine).abandonSnapshot},
+}
+
+var actionWeights = func() (table []int) {
+	for i, a := range actions {
+		for range a.weight {
+			table = append(table, i)
+		}
+	}
+	return table
+}()
+
+func (m *machine) step() {
+	if m.ebb && m.src.intn(3) > 0 {
+		m.delete()
+		return
+	}
+	actions[actionWeights[m.src.intn(len(actionWeights))]].do(m)
+}
+
+func (m *machine) set() {
+	db, model := m.pick()
+	key, text, keep := m.key(), m.text(), m.src.intn(2) == 0
+	added, err := db.Set(key, text, keep)
+	old, there := model[string(key)]
+	if err != nil || added == there {
+		m.t.Fatalf("Set(%q): added %t, %v", key, added, err)
+	}
+	v := modelValue{string(text), encodingOf(string(text)), NoExpiry}
+	if keep && there {
+		v.at = old.at
+	}
+	model[string(key)] = v
+}
+
+func (m *machine) setInt() {
+	db, model := m.pick()
+	key := m.key()
+	n := int64(m.src.intn(1<<16)) << m.src.intn(47)
+	if _, err := db.SetInt(key, -n, false); err != nil {
+		m.t.Fatalf("SetInt: %v", err)
+	}
+	model[string(key)] = modelValue{strconv.FormatInt(-n, 10), EncInt, NoExpiry}
+}
+
+func (m *machine) append() {
+	db, model := m.pick()
+	key, text := m.key(), m.text()
+	old, there := model[string(key)]
+	n, err := db.Append(key, text)
+	if err != nil || n != len(old.text)+len(text) {
+		m.t.Fatalf("Append(%q): %d, %v", key, n, err)
+	}
+	if there {
+		model[string(key)] = modelValue{old.text + string(text), EncRaw, old.at}
+	} else {
+		model[string(key)] = modelValue{string(text), encodingOf(string(text)), NoExpiry}
+	}
+}
+
+func (m *machine) setRange() {
+	db, model := m.pick()
+	key, part, offset := m.key(), m.text(), m.src.intn(2000)
+	old, there := model[string(key)]
+	if !there {
+		old.at = NoExpiry
+	}
+	b := []byte(old.text)
+	if n := offset + len(part); n > len(b) {
+		b = append(b, make([]byte, n-len(b))...)
+	}
+	copy(b[offset:], part)
+	n, err := db.SetRange(key, offset, part)
+	if err != nil || n != len(b) {
+		m.t.Fatalf("SetRange(%q, %d): %d, %v", key, offset, n, err)
+	}
+	model[string(key)] = modelValue{string(b), EncRaw, old.at}
+}
+
+func (m *machine) delete() {
+	db, model := m.pick()
+	key := m.key()
+	_, there := model[string(key)]
+	if db.Delete(key) != there {
+		m.t.Fatalf("Delete(%q): want %t", key, there)
+	}
+	delete(model, string(key))
+}
+
+func (m *machine) rename() {
+	db, model := m.pick()
+	from, to := m.key(), m.key()
+	v, there := model[string(from)]
+	if db.Rename(from, to) != there {
+		m.t.Fatalf("Rename(%q): want %t", from, there)
+	}
+	if there {
+		delete(model, string(from))
+		model[string(to)] = v
+	}
+}
+
+func (m *machine) copyKey() {
+	src, from := m.pick()
+	dst, into := m.pick()
+	key, to := m.key(), m.key()
+	v, there := from[string(key)]
+	if src.Copy(key, dst, to) != there {
+		m.t.Fatalf("Copy(%q): want %t", key, there)
+	}
+	if there {
+		into[string(to)] = v
+	}
+}
+
+func (m *machine) move() {
+	src, from := m.pick()
+	dst, into := m.pick()
+	key := m.key()
+	v, there := from[string(key)]
+	_, blocked := into[string(key)]
+	if src.Move(key, dst) != (there && !blocked) {
+		m.t.Fatalf("Move(%q): there %t, blocked %t", key, there, blocked)
+	}
+	if there && !blocked {
+		delete(from, string(key))
+		into[string(key)] = v
+	}
+}
+
+// modelNow is the origin of times of expiry: that of the store's hints matters.
+func (m *machine) modelNow() int64 { return m.st.origin + 10_000_000 }
+
+func (m *machine) expire() {
+	db, model := m.pick()
+	key := m.key()
+	at := m.modelNow() + int64(m.src.intn(1<<16)-1<<15)<<m.src.intn(40)
+	if at == NoExpiry {
+		at = 0
+	}
+	v, there := model[string(key)]
+	if db.SetExpire(key, at) != there {
+		m.t.Fatalf("SetExpire(%q): want %t", key, there)
+	}
+	if there {
+		v.at = at
+		model[string(key)] = v
+	}
+}
+
+func (m *machine) persist() {
+	db, model := m.pick()
+	key := m.key()
+	v, there := model[string(key)]
+	if db.Persist(key) != (there && v.at != NoExpiry) {
+		m.t.Fatalf("Persist(%q)", key)
+	}
+	if there {
+		v.at = NoExpiry
+		model[string(key)] = v
+	}
+}
+
+func (m *machine) read() {
+	db, model := m.pick()
+	key := m.key()
+	want, there := model[string(key)]
+	v, ok := db.Get(key)
+	if ok != there {
+		m.t.Fatalf("Get(%q): %t, want %t", key, ok, there)
+	}
+	if ok {
+		m.compare(string(key), v, want)
+	}
+	if _, ok := db.MemoryUsage(key); ok != there {
+		m.t.Fatalf("MemoryUsage(%q): %t", key, ok)
+	}
+}
+
+func (m *machine) compare(key string, v Value, want modelValue) {
+	if got := (modelValue{string(v.Bytes()), v.Encoding(), v.ExpireAt()}); got != want {
+		m.t.Fatalf("key %q: %s, want %s", key, got, want)
+	}
+	if v.Len() != len(want.text) || string(v.Append([]byte("x"))) != "x"+want.text {
+		m.t.Fatalf("key %q: length %d, want %d", key, v.Len(), len(want.text))
+	}
+}
+
+func (v modelValue) String() string {
+	text := v.text
+	if len(text) > 40 {
+		text = fmt.Sprintf("%s...(%d)", text[:40], len(text))
+	}
+	return fmt.Sprintf("%q %s at %d", text, v.enc, v.at)
+}
+
+// sweep deletes all that has expired, as the active cycle does.
+func (m *machine) sweep() {
+	db, model := m.pick()
+	now := m.modelNow()
+	want := 0
+	for _, v := range model {
+		if v.at != NoExpiry && v.at < now {
+			want++
+		}
+	}
+	// A round may start in the middle: two see everything.
+	budget := 2*db.Expires() + 2
+	for {
+		key, ok := db.NextExpired(now, &budget)
+		if !ok {
+			if budget == 0 || want == 0 || db.ks.expires.len() == 0 {
+				break
+			}
+			continue
+		}
+		if v := model[string(key)]; v.at == NoExpiry || v.at >= now {
+			m.t.Fatalf("NextExpired: %q expires at %d", key, v.at)
+		}
+		k := bytes.Clone(key)
+		delete(model, string(k))
+		db.Delete(k)
+		want--
+	}
+	if want != 0 {
+		m.t.Fatalf("%d expired keys were not found", want)
+	}
+}
+
+func (m *machine) swap() {
+	i, j := m.src.intn(modelDBs), m.src.intn(modelDBs)
+	m.st.SwapDB(i, j)
+	m.dbs[i], m.dbs[j] = m.dbs[j], m.dbs[i]
+}
+
+func (m *machine) flush() {
+	if m.src.intn(m.calm) > 0 {
+		return
+	}
+	lazy := m.src.intn(2) == 0
+	if m.src.intn(4) == 0 {
+		n := 0
+		for i := range m.dbs {
+			n += len(m.dbs[i])
+			m.dbs[i] = modelDB{}
+		}
+		if got := m.st.FlushAll(lazy); got != n {
+			m.t.Fatalf("FlushAll: %d, want %d", got, n)
+		}
+		return
+	}
+	i := m.src.intn(modelDBs)
+	if got := m.st.FlushDB(i, lazy); got != len(m.dbs[i]) {
+		m.t.Fatalf("FlushDB: %d, want %d", got, len(m.dbs[i]))
+	}
+	m.dbs[i] = modelDB{}
+}
+
+func (m *machine) reclaim() {
+	if m.src.intn(2) == 0 {
+		m.st.Reclaim(time.Nanosecond)
+		return
+	}
+	if m.st.Reclaim(0) || m.st.PendingObjects() != 0 {
+		m.t.Fatalf("Reclaim left something")
+	}
+}
+
+func (m *machine) startSnapshot() {
+	sn, err := m.st.StartSnapshot()
+	if m.sn != nil {
+		if !errors.Is(err, ErrSnapshotActive) {
+			m.t.Fatalf("second snapshot: %v", err)
+		}
+		return
+	}
+	if err != nil {
+		m.t.Fatalf("StartSnapshot: %v", err)
+	}
+	m.sn, m.cut, m.got = sn, nil, nil
+	for _, model := range m.dbs {
+		frozen := modelDB{}
+		for k, v := range model {
+			frozen[k] = v
+		}
+		m.cut = append(m.cut, frozen)
+		m.got = append(m.got, modelDB{})
+	}
+	for _, d := range sn.DBs() {
+		expires := 0
+		for _, v := range m.cut[d.Index] {
+			if v.at != NoExpiry {
+				expires++
+			}
+		}
+		if d.Keys != len(m.cut[d.Index]) || d.Expires != expires {
+			m.t.Fatalf("the snapshot has %+v of %d keys, %d with a time to live", d, len(m.cut[d.Index]), expires)
+		}
+	}
+}
+
+func (m *machine) nextSlice() {
+	if m.sn == nil {
+		return
+	}
+	// The items of a batch are read only after other operations went by: they
+	// must not have changed.
+	m.collect()
+	if m.sn.Next(&m.batch, Limit{Bytes: 1 + m.src.intn(4000)}) {
+		return
+	}
+	m.collect()
+	for i := range m.cut {
+		if len(m.cut[i]) != len(m.got[i]) {
+			m.t.Fatalf("db %d: the snapshot yields %d of %d keys", i, len(m.got[i]), len(m.cut[i]))
+		}
+		for k, want := range m.cut[i] {
+			if got := m.got[i][k]; got != want {
+				m.t.Fatalf("db %d, key %q: the snapshot yields %s, at the cut it was %s", i, k, got, want)
+			}
+		}
+	}
+	m.whole++
+	m.endSnapshot()
+}
+
+func (m *machine) collect() {
+	for _, it := range m.batch.Items {
+		v := modelValue{string(it.Value), it.Encoding, it.ExpireAt}
+		if it.Encoding == EncInt {
+			v.text = strconv.FormatInt(it.Int, 10)
+		}
+		if _, twice := m.got[it.DB][string(it.Key)]; twice {
+			m.t.Fatalf("db %d: the snapshot yields key %q twice", it.DB, it.Key)
+		}
+		m.got[it.DB][string(it.Key)] = v
+	}
+	m.batch.Items = m.batch.Items[:0]
+}
+
+func (m *machine) abandonSnapshot() {
+	if m.sn != nil && m.src.intn(4) == 0 {
+		m.endSnapshot()
+	}
+}
+
+// endSnapshot closes the snapshot and releases the batch, in either order.
+func (m *machine) endSnapshot() {
+	if m.src.intn(2) == 0 {
+		m.batch.Release()
+	}
+	m.sn.Close()
+	m.sn.Close() // is without effect
+	m.batch.Release()
+	m.sn = nil
+}
+
+// check compares all of the store with the model.
+func (m *machine) check() {
+	if err := m.st.audit(&m.batch); err != nil {
+		m.t.Fatalf("%v", err)
+	}
+	for i, model := range m.dbs {
+		db := m.st.DB(i)
+		expires := 0
+		for _, v := range model {
+			if v.at != NoExpiry {
+				expires++
+			}
+		}
+		if db.Len() != len(model) || db.Expires() != expires {
+			m.t.Fatalf("db %d has %d keys, %d with a time to live; want %d, %d", i, db.Len(), db.Expires(), len(model), expires)
+		}
+		n := 0
+		for key, v := range db.All() {
+			want, ok := model[string(key)]
+			if !ok {
+				m.t.Fatalf("db %d has a key %q", i, key)
+			}
+			m.compare(string(key), v, want)
+			n++
+		}
+		if n != len(model) {
+			m.t.Fatalf("db %d yields %d keys of %d", i, n, len(model))
+		}
+	}
+}
+
+// finish checks that nothing is left behind when all is deleted.
+func (m *machine) finish() {
+	m.check()
+	if m.sn != nil {
+		m.endSnapshot()
+	}
+	for i, model := range m.dbs {
+		for key := range model {
+			if !m.st.DB(i).Delete([]byte(key)) {
+				m.t.Fatalf("db %d: %q is gone", i, key)
+			}
+		}
+		m.dbs[i] = modelDB{}
+	}
+	m.check()
+	m.st.FlushAll(false)
+	m.st.Reclaim(0)
+	if m.st.a.used != 0 {
+		m.t.Fatalf("%d bytes in use in an empty store", m.st.a.used)
+	}
+	m.st.UsedMemory()
+	if len(m.st.retired) != 0 {
+		m.t.Fatalf("%d flushed arenas are still held", len(m.st.retired))
+	}
+	m.st.Close()
+}
+
+type rapidSource struct{ t *rapid.T }
+
+func (r rapidSource) intn(n int) int { return rapid.IntRange(0, n-1).Draw(r.t, "n") }
+
+func TestModelRapid(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := newMachine(rt, rapidSource{rt}, 40)
+		for range rapid.IntRange(1, 150).Draw(rt, "steps") {
+			m.step()
+		}
+		m.finish()
+	})
+}
+
+type randSource struct{ *rand.Rand }
+
+func (r randSource) intn(n int) int { return r.IntN(n) }
+
+func TestModelLong(t *testing.T) {
+	rows := []struct {
+		keys, steps, tide, calm, whole int
+		why                            string
+	}{
+		{30, 60_000, 500, 1, 100, "few keys: overwriting, renaming onto each other"},
+		{2000, 100_000, 6000, 100, 4, "tables grow and shrink under the snapshot"},
+		{20_000, 150_000, 20_000, 700, 2, "flushes of more than a thousand keys"},
+	}
+	for _, row := range rows {
+		t.Run(row.why, func(t *testing.T) {
+			for seed := range uint64(3) {
+				m := newMachine(t, randSource{rand.New(rand.NewPCG(seed, 7))}, row.keys)
+				m.calm = row.calm
+				for i := range row.steps {
+					if i%row.tide == 0 {
+						m.check()
+						m.ebb = i/row.tide%2 == 1
+					}
+					m.step()
+				}
+				m.finish()
+				if m.whole < row.whole {
+					t.Errorf("seed %d: %d snapshots came to their end", seed, m.whole)
+				}
+			}
+		})
+	}
+}
+
+type byteSource struct{ b []byte }
+
+func (s *byteSource) intn(n int) int {
+	x := 0
+	for range 3 {
+		if len(s.b) == 0 {
+			break
+		}
+		x = x<<8 | int(s.b[0])
+		s.b = s.b[1:]
+		if n <= 256 {
+			break
+		}
+	}
+	return x % n
+}
+
+func FuzzOperations(f *testing.F) {
+	f.Add([]byte("set some keys, take a snapshot, and change them"))
+	f.Add(bytes.Repeat([]byte{0, 1, 2, 3, 200, 99, 150, 7}, 40))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		src := &byteSource{b}
+		m := newMachine(t, src, 20)
+		for len(src.b) > 0 {
+			m.step()
+		}
+		m.finish()
+	})
+}
