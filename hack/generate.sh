@@ -20,12 +20,12 @@ digest() {
 
 before=$(digest)
 
-mkdir -p bin
-go -C hack/tools build -o "$PWD/bin/controller-gen" sigs.k8s.io/controller-tools/cmd/controller-gen
+mkdir -p bin/tools
+go -C hack/tools build -o "$PWD/bin/tools/controller-gen" sigs.k8s.io/controller-tools/cmd/controller-gen
 
 go run ./api/v1alpha1/internal/rulesgen api/v1alpha1/zz_generated.rules.go
-bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
-bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+bin/tools/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 
 if [[ "${1:-}" == --check && "$before" != "$(digest)" ]]; then
   echo "generated files were out of date: run hack/generate.sh and commit the result" >&2
