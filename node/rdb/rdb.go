@@ -81,6 +81,9 @@ type Item struct {
 	Type Type
 	// The value, in the field of its type.
 	String []byte // TypeString
+	// IsInt, for a Writer only, says that the string is the digits of Int.
+	IsInt bool
+	Int   int64
 }
 
 // Usage is what is known about the accesses to a key; the zero value is
