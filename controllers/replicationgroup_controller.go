@@ -1,0 +1,174 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers runs the reconciler: observe → plan → apply → status.
+//
+// One pass reads everything there is to know about a group (observe.go: the
+// only reader), lets the pure planner decide (package topology), performs what
+// it decided (apply.go: the only writer), and tells (status.go). Nothing is
+// remembered between two passes but the ledger; so the operator may die at any
+// moment, and another one goes on.
+//
+// Passes are caused by changes of the objects that a group consists of, and by
+// the prober (prober.go), which asks every node each second.
+//
+// Start reading at Reconciler.Reconcile; DESIGN.md tells the rules.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/espalier-io/espalier/api/v1alpha1"
+	"github.com/espalier-io/espalier/controllers/nodeclient"
+	"github.com/espalier-io/espalier/controllers/resources"
+	"github.com/espalier-io/espalier/controllers/topology"
+)
+
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups,verbs=get;list;watch;update;patch
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups/finalizers,verbs=update
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationledgers,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete;patch
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups="",resources=services;configmaps,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch;delete
+
+// finalizerGroup keeps a deleted group until its pods are stopped and gone.
+const finalizerGroup = "espalier.io/stop-members"
+
+// How long a pass that has nothing to do waits for the next one at the most;
+// watches and the prober come earlier.
+const resync = 10 * time.Second
+
+// Reconciler grows and keeps alive the trees of all groups.
+type Reconciler struct {
+	client.Client               // writes, and reads that may be stale
+	Live          client.Reader // reads past the cache
+	Nodes         *nodeclient.Client
+	Prober        *Prober
+	Events        events.EventRecorder
+	Image         string // of the members of groups that name none
+	Now           func() time.Time
+}
+
+// Reconcile makes one pass over one group.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	group := &v1alpha1.ReplicationGroup{}
+	if err := r.Live.Get(ctx, req.NamespacedName, group); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Prober.Forget(req.NamespacedName)
+			return ctrl.Result{}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("read the group: %w", err)
+	}
+	if group.DeletionTimestamp.IsZero() {
+		if err := r.holdGroup(ctx, group); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	seen, err := r.observe(ctx, group)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	plan := topology.Decide(seen.state, r.Now())
+	logPlan(ctx, seen, plan)
+
+	applied := r.apply(ctx, seen, plan)
+	if err := r.writeStatus(ctx, seen, plan); err != nil {
+		return ctrl.Result{}, err
+	}
+	if !group.DeletionTimestamp.IsZero() && len(plan.Actions) == 0 {
+		return r.letGroupGo(ctx, seen)
+	}
+	return nextPass(plan), applied
+}
+
+// nextPass says when to look again: at once after actions, for their outcome is
+// the next observation.
+func nextPass(plan topology.Plan) ctrl.Result {
+	switch {
+	case len(plan.Actions) > 0:
+		return ctrl.Result{RequeueAfter: time.Millisecond}
+	case plan.Wait != nil && plan.Wait.After > 0:
+		return ctrl.Result{RequeueAfter: min(plan.Wait.After, resync)}
+	}
+	return ctrl.Result{RequeueAfter: resync}
+}
+
+// logPlan writes the one line that tells a pass: what was seen, what is done,
+// what is waited for, which gates refused.
+func logPlan(ctx context.Context, seen *observation, plan topology.Plan) {
+	logger := log.FromContext(ctx)
+	if len(plan.Actions) == 0 {
+		logger = logger.V(1)
+	}
+	actions := make([]string, len(plan.Actions))
+	for i, a := range plan.Actions {
+		actions[i] = a.String()
+	}
+	refusals := make([]string, len(plan.Refusals))
+	for i, f := range plan.Refusals {
+		refusals[i] = f.Gate + " " + f.Member + ": " + f.Message
+	}
+	wait := ""
+	if plan.Wait != nil {
+		wait = string(plan.Wait.Reason) + ": " + plan.Wait.Message
+	}
+	logger.Info("plan", "seen", seen.String(), "actions", actions, "wait", wait, "refusals", refusals)
+}
+
+// SetupWithManager says what causes a pass.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+	byLabel := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request {
+		group := o.GetLabels()[resources.LabelGroup]
+		if group == "" {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: group}}}
+	})
+	ownName := &handler.EnqueueRequestForObject{}
+	specOnly := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	probes := source.TypedChannel[client.Object, reconcile.Request](r.Prober.Changes(),
+		handler.TypedFuncs[client.Object, reconcile.Request]{GenericFunc: enqueueGeneric})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.ReplicationGroup{}, specOnly).
+		Watches(&v1alpha1.ReplicationLedger{}, ownName).
+		Watches(&corev1.Pod{}, byLabel).
+		Watches(&corev1.PersistentVolumeClaim{}, byLabel).
+		Watches(&corev1.Service{}, byLabel, specOnly).
+		Watches(&discoveryv1.EndpointSlice{}, byLabel, builder.WithPredicates(predicate.NewPredicateFuncs(func(o client.Object) bool {
+			return o.GetLabels()[discoveryv1.LabelManagedBy] == resources.EndpointSliceManager
+		}))).
+		WatchesRawSource(probes).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Named("replicationgroup").
+		Complete(r)
+}
+
+func enqueueGeneric(_ context.Context, e event.TypedGenericEvent[client.Object], q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)})
+}
