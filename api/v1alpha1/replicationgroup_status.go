@@ -59,6 +59,10 @@ type ReplicationGroupStatus struct {
 	// +kubebuilder:validation:MaxItems=128
 	Nodes []NodeStatus `json:"nodes,omitempty"`
 
+	// sampledAt is when the offsets and lags in nodes were taken.
+	// +optional
+	SampledAt *metav1.Time `json:"sampledAt,omitempty"`
+
 	// lastDecision is the last step that the operator took on its own, and why.
 	// +optional
 	LastDecision *Decision `json:"lastDecision,omitempty"`

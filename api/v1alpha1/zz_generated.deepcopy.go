@@ -311,6 +311,10 @@ func (in *ReplicationGroupStatus) DeepCopyInto(out *ReplicationGroupStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.SampledAt != nil {
+		in, out := &in.SampledAt, &out.SampledAt
+		*out = (*in).DeepCopy()
+	}
 	if in.LastDecision != nil {
 		in, out := &in.LastDecision, &out.LastDecision
 		*out = new(Decision)

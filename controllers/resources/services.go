@@ -67,6 +67,9 @@ type MasterEndpoint struct {
 	Host   string // Kubernetes node, "" if unknown
 }
 
+// EndpointSliceManager marks the slices that the operator writes.
+const EndpointSliceManager = "espalier.io"
+
 // MasterSliceName is the name of the one EndpointSlice of the master's Service.
 func MasterSliceName(group string) string { return group + "-master" }
 
@@ -77,7 +80,7 @@ func MasterSliceName(group string) string { return group + "-master" }
 func MasterEndpointSlice(group *v1alpha1.ReplicationGroup, epoch int64, addressType discoveryv1.AddressType, master *MasterEndpoint) *discoveryv1.EndpointSlice {
 	meta := objectMeta(group, MasterSliceName(group.Name))
 	meta.Labels[discoveryv1.LabelServiceName] = group.Name
-	meta.Labels[discoveryv1.LabelManagedBy] = "espalier.io"
+	meta.Labels[discoveryv1.LabelManagedBy] = EndpointSliceManager
 	meta.Annotations = map[string]string{AnnotationEpoch: strconv.FormatInt(epoch, 10)}
 	slice := &discoveryv1.EndpointSlice{
 		TypeMeta:    metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
