@@ -48,7 +48,8 @@ type (
 		Size     int64
 		ToParser bool
 	}
-	// Payload is a piece of the snapshot. Data is valid until the next Step.
+	// Payload is a piece of the snapshot. Data may be part of what Received
+	// brought.
 	Payload struct {
 		Link LinkID
 		Data []byte

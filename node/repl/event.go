@@ -51,10 +51,16 @@ type (
 		Err  string
 	}
 	// Received: bytes came while the link was not yet followed (see Follow).
-	// Data is the machine's until Step returns.
+	// Effects may refer to Data.
 	Received struct {
 		Link LinkID
 		Data []byte
+	}
+	// Unappliable: the stream holds what this node can't apply. To pass over it
+	// would be to diverge, so the link goes down; the same is tried again.
+	Unappliable struct {
+		Link   LinkID
+		Reason string
 	}
 	// LinkLost: the connection broke. Corrupt: what came over it was no stream,
 	// so that its offset has lost its meaning.
@@ -118,6 +124,7 @@ func (Tick) event()           {}
 func (Dialed) event()         {}
 func (Received) event()       {}
 func (LinkLost) event()       {}
+func (Unappliable) event()    {}
 func (SnapshotLoaded) event() {}
 func (GetAck) event()         {}
 func (Replconf) event()       {}

@@ -102,6 +102,8 @@ func (m *Machine) Step(facts Facts, event Event) []Effect {
 		m.received(e)
 	case LinkLost:
 		m.linkLost(e)
+	case Unappliable:
+		m.unappliable(e)
 	case SnapshotLoaded:
 		m.snapshotLoaded(e)
 	case GetAck:
@@ -121,7 +123,7 @@ func (m *Machine) Step(facts Facts, event Event) []Effect {
 	case AskAcks:
 		m.askAcks()
 	case ChangeReplid:
-		m.changeReplid()
+		m.history.Forget(m.newID()) // without a past
 	case Tick:
 		m.tick()
 	}
@@ -235,12 +237,6 @@ func (m *Machine) SaveInfo() (at Position, db int, ok bool) {
 		return p, max(m.selected, 0), !m.history.Blank
 	}
 	return p, max(m.selected, 0), m.backlog != nil
-}
-
-// changeReplid begins a new history without a past (DEBUG CHANGE-REPL-ID).
-func (m *Machine) changeReplid() {
-	m.log(Notice, "Changing replication IDs after receiving DEBUG change-repl-id")
-	m.history.Forget(m.newID())
 }
 
 // makeBacklog begins a backlog at the present offset, where there is none.

@@ -272,8 +272,8 @@ var verbs = map[string]func(*script, args) Event{
 		}
 		return e
 	},
-	"noone": func(s *script, a args) Event { return UnsetMaster{By: a.get("by"), Replid: expand(a.str(0))} },
-	"freeze": func(s *script, a args) Event { return Freeze{} },
+	"noone":         func(s *script, a args) Event { return UnsetMaster{By: a.get("by"), Replid: expand(a.str(0))} },
+	"freeze":        func(s *script, a args) Event { return Freeze{} },
 	"change-replid": func(s *script, a args) Event { return ChangeReplid{} },
 
 	// The link to the master.
@@ -285,7 +285,8 @@ var verbs = map[string]func(*script, args) Event{
 	"loaded": func(s *script, a args) Event {
 		return SnapshotLoaded{s.link(a), a.str(1), int(a.getNum("db"))}
 	},
-	"getack": func(s *script, a args) Event { return GetAck{} },
+	"unappliable": func(s *script, a args) Event { return Unappliable{s.link(a), a.str(1)} },
+	"getack":      func(s *script, a args) Event { return GetAck{} },
 
 	// The replicas.
 	"replconf": func(s *script, a args) Event { return Replconf{PeerID(a.num(0)), a.str(1), a.list[2:]} },

@@ -16,7 +16,7 @@ type snapshot struct {
 	start   int64 // offset of the cut
 	// cursor holds the stream from the cut on for those that join later, even
 	// if the first replica was already sent on its way.
-	cursor *Cursor
+	cursor    *Cursor
 	delivered bool // to one replica at least, so it is complete
 	abandoned bool // it is being broken off, nobody may join
 }

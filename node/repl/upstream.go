@@ -278,6 +278,17 @@ func (m *Machine) linkLost(e LinkLost) {
 	}
 }
 
+// unappliable ends a link whose stream can't be followed. The next tick tries
+// again, and says again why not.
+func (m *Machine) unappliable(e Unappliable) {
+	if e.Link != m.up.link || m.up.state != linkStreaming {
+		return
+	}
+	m.log(Warning, "%s", e.Reason)
+	m.leave()
+	m.up.reason = e.Reason
+}
+
 // lost is the end of a link that streamed. A new attempt follows at once, while
 // the backlog still has what is missing.
 func (m *Machine) lost(reason string) {
