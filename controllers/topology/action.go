@@ -166,6 +166,13 @@ type RetractMaster struct {
 	Why   string
 }
 
+// DeleteLedger deletes the ledger of a deleted group that has neither pods nor
+// claims: no data is left that it could speak of.
+type DeleteLedger struct {
+	ResourceVersion string
+	Why             string
+}
+
 // Member, Barrier, Disruptive and Because of each kind of action.
 
 func (UpdateLedger) Member() string    { return "" }
@@ -223,6 +230,12 @@ func (RetractMaster) Barrier() bool     { return false }
 func (RetractMaster) Disruptive() bool  { return false }
 func (a RetractMaster) Because() string { return a.Why }
 
+func (DeleteLedger) Member() string    { return "" }
+func (DeleteLedger) Barrier() bool     { return true }
+func (DeleteLedger) Disruptive() bool  { return false }
+func (a DeleteLedger) Because() string { return a.Why }
+
+func (a DeleteLedger) String() string { return "DeleteLedger" }
 func (a UpdateLedger) String() string { return "UpdateLedger: " + a.What }
 
 func (a CreateClaim) String() string {

@@ -8,69 +8,65 @@ import "time"
 // Reason is one word for conditions, events, logs and documents alike.
 type Reason string
 
-// The reasons of waits, refusals, conditions and member rows.
+// The reasons of waits, refusals and conditions. Those of conditions are the
+// ones that the API declares.
 const (
-	// Going well.
-	ReasonSettled   Reason = "Settled"   // the declared shape stands and everyone is in it
-	ReasonProceed   Reason = "Proceed"   // the actions of this pass come first
-	ReasonDeleting  Reason = "Deleting"  // the group is going away
-	ReasonDeleted   Reason = "Deleted"   // nothing is left but claims and ledger
-	ReasonMaster    Reason = "Master"    // member row: serves as master
-	ReasonInLine    Reason = "InLine"    // member row: complete, link up, where it belongs
-	ReasonAllSafe   Reason = "AllSafe"   // every member could be restarted
-	ReasonNoLoss    Reason = "NoLoss"    // DataLost is false
-	ReasonServing   Reason = "Serving"   // Ready is true
-	ReasonNoTrouble Reason = "NoTrouble" // Stalled is false
-
-	// On the way.
-	ReasonStarting        Reason = "Starting"        // pods that have yet to come up
+	// Well, or on the way.
+	ReasonHealthy         Reason = "Healthy"         // as declared
+	ReasonSettled         Reason = "Settled"         // nothing to do
+	ReasonNotStalled      Reason = "Progressing"     // nothing needs help from outside
+	ReasonStarting        Reason = "Starting"        // a first or a cold start
 	ReasonFirstStart      Reason = "FirstStart"      // every member must be up and empty before the first grant
-	ReasonFailover        Reason = "Failover"        // a new master is being made
-	ReasonSyncing         Reason = "Syncing"         // replicas that are not complete or not linked yet
-	ReasonReshaping       Reason = "Reshaping"       // the tree is moved to the declared shape
-	ReasonScalingDown     Reason = "ScalingDown"     // a surplus member is being removed
+	ReasonFailingOver     Reason = "FailingOver"     // the master is being replaced
+	ReasonDegraded        Reason = "Degraded"        // the master serves; others are missing, syncing or cut off
+	ReasonReshaping       Reason = "Reshaping"       // all serve, not yet in the declared shape
+	ReasonNoMaster        Reason = "NoMaster"        // nobody takes writes, and nothing is under way
+	ReasonDeleting        Reason = "Deleting"        // the group is going away
+	ReasonDeleted         Reason = "Deleted"         // no pod is left: the group's finalizer may go
+	ReasonCreatingMembers Reason = "CreatingMembers" // pods and claims are being made
+	ReasonWaitingForNodes Reason = "WaitingForNodes" // members are starting or reading their disk
+	ReasonFencing         Reason = "Fencing"         // promises are being collected
+	ReasonPromises        Reason = "Promises"        // one that still comes in
+	ReasonGranting        Reason = "Granting"        // a master was chosen and has yet to take the role
 	ReasonMasterSuspected Reason = "MasterSuspected" // no answer from the master, not for long yet
-	ReasonMasterStopping  Reason = "MasterStopping"  // its pod is being deleted; its death will be acted on
-	ReasonPromises        Reason = "Promises"        // promises still come in
-	ReasonQuarantined     Reason = "Quarantined"     // member row: up, has no role yet
-	ReasonLoading         Reason = "Loading"         // member row: reads its disk
-	ReasonNoPod           Reason = "NoPod"           // member row: nothing runs
-	ReasonPodStarting     Reason = "PodStarting"     // member row: no process answers yet
-	ReasonTerminated      Reason = "Terminated"      // member row: its process is proven dead
-	ReasonLinkDown        Reason = "LinkDown"        // member row: no working upstream
-	ReasonInterimUpstream Reason = "InterimUpstream" // member row: feeds from another than its place says
-	ReasonStopping        Reason = "Stopping"        // member row: its pod is being deleted
-	ReasonFrozen          Reason = "Frozen"          // member row: promised, stands still
+	ReasonSyncing         Reason = "Syncing"         // replicas are being granted or are syncing
+	ReasonReparenting     Reason = "Reparenting"     // replicas move to the upstream that the shape gives them
+	ReasonRemovingMembers Reason = "RemovingMembers" // members beyond the declared shape are being removed
+	ReasonReplacing       Reason = "ReplacingMember" // a member whose process ended is being started again
+	ReasonStopping        Reason = "Stopping"        // a pod is being deleted
+	ReasonUnschedulable   Reason = "Unschedulable"   // a pod has no Kubernetes node yet
 
-	// Cannot be decided without a change from outside.
-	ReasonInvalidSpec         Reason = "InvalidSpec"         // the declared shape cannot be read
-	ReasonMasterUnreachable   Reason = "MasterUnreachable"   // and not proven dead
-	ReasonMemberUnreachable   Reason = "MemberUnreachable"   // and not proven dead
-	ReasonMayHoldMore         Reason = "MayHoldMore"         // a member that cannot be asked may hold the better copy
-	ReasonClaimCannotReport   Reason = "ClaimCannotReport"   // a claim whose data cannot be read
-	ReasonClaimLost           Reason = "ClaimLost"           // its volume is gone from the API
-	ReasonNoCandidate         Reason = "NoCandidate"         // nobody may become master
-	ReasonLocalWrites         Reason = "LocalWrites"         // wrote on its own: barred from election
-	ReasonNotComplete         Reason = "NotComplete"         // no complete copy
-	ReasonForeignData         Reason = "ForeignData"         // a data set of no history that the ledger knows
-	ReasonWrongGroup          Reason = "WrongGroup"          // the process or directory of another group
-	ReasonUnmanaged           Reason = "Unmanaged"           // the process takes no orders
-	ReasonDataLost            Reason = "DataLost"            // every copy is gone: halted
-	ReasonAdoptionUndecided   Reason = "AdoptionUndecided"   // claims without a ledger that do not tell one story
-	ReasonMasterNotDeclared   Reason = "MasterNotDeclared"   // the master is no longer in the declared tree
-	ReasonShieldRefuses       Reason = "ShieldRefuses"       // a replica refuses the offered data set
-	ReasonHistoryContradicted Reason = "HistoryContradicted" // restored ledger and nodes do not fit together
+	// Not without a change from outside.
+	ReasonInvalidShape      Reason = "InvalidShape"      // the declared shape contradicts itself
+	ReasonMemberUnreachable Reason = "MemberUnreachable" // a member that may be master or hold the best copy does not answer and is not proven dead
+	ReasonClaimSilent       Reason = "ClaimSilent"       // a claim may hold the best copy and cannot be read
+	ReasonNoCandidate       Reason = "NoCandidate"       // those that hold data may not lead
+	ReasonForeignData       Reason = "ForeignData"       // data of another group, or of no history that the ledger knows
+	ReasonLedgerMissing     Reason = "LedgerMissing"     // data may be there, a ledger is not
+	ReasonLedgerBehind      Reason = "LedgerBehind"      // restored ledger and nodes do not fit together
+	ReasonUnmanaged         Reason = "Unmanaged"         // a process that takes no grants
+	ReasonDataLost          Reason = "DataLost"          // every copy is gone
 
-	// Gates that are not reasons by themselves.
-	ReasonDeathUnproven  Reason = "DeathUnproven"  // the old process may be running
-	ReasonDeathNotNoted  Reason = "DeathNotNoted"  // the ledger does not say so yet
-	ReasonMasterFirst    Reason = "MasterFirst"    // a new master is made before the old one comes back
-	ReasonOneInHand      Reason = "OneInHand"      // another disruptive step is under way
-	ReasonFeedsOthers    Reason = "FeedsOthers"    // living members feed from it
-	ReasonLastCopy       Reason = "LastCopy"       // no other complete copy beside the master's
-	ReasonWouldCycle     Reason = "WouldCycle"     // the new upstream feeds from the member itself
-	ReasonNotDurable     Reason = "NotDurable"     // a restart loses its copy
-	ReasonNobodyTakeover Reason = "NobodyTakeover" // and nobody else is in line
+	// Of gates.
+	ReasonNotPromised Reason = "MemberNotPromised" // it has not promised the epoch
+	ReasonEmpty       Reason = "Empty"             // it holds no data set
+	ReasonIncomplete  Reason = "Incomplete"        // it holds no complete copy
+	ReasonLocalWrites Reason = "LocalWrites"       // it wrote on its own: barred from election
+	ReasonMasterFirst Reason = "MasterFirst"       // a new master is made before
+	ReasonOneInHand   Reason = "OneInHand"         // another planned step is under way
+	ReasonFeedsOthers Reason = "FeedsOthers"       // members feed from it
+	ReasonLastCopy    Reason = "LastCopy"          // no other replica has a complete copy
+
+	// Of RestartSafe and DataLost.
+	ReasonReplicaCanTakeOver Reason = "ReplicaCanTakeOver" // a complete, close replica can take over
+	ReasonDurable            Reason = "Durable"            // the master's own disk suffices
+	ReasonNothingToLose      Reason = "NothingToLose"      // no master was ever open
+	ReasonOnlyCopy           Reason = "OnlyCopy"           // the master has the only complete copy, and it is not durable
+	ReasonReplicasBehind     Reason = "ReplicasBehind"     // there are replicas, and none is complete and close
+	ReasonNoMasterNow        Reason = "NoMasterNow"        // no master serves
+	ReasonDataPresent        Reason = "DataPresent"
+	ReasonAllCopiesEmpty     Reason = "AllCopiesEmpty"   // every member reported, and none holds the data
+	ReasonNotYetDetermined   Reason = "NotYetDetermined" // members have yet to report
 )
 
 // Health is what the group's status has to tell; volatile figures included,
@@ -79,37 +75,49 @@ type Health struct {
 	Ready       Fact
 	Reconciling Fact
 	Stalled     Fact
-	RestartSafe Fact // every member could be restarted; if not, whom not and why
+	RestartSafe Fact // any one member may stop now, the master too
 	DataLost    Fact
 
-	Master     string // logical name of the master that the ledger has Open, "" without one
 	Epoch      uint64
-	ReadyCount int // members that serve with a complete copy
-	Desired    int // members declared
-	Decision   string
-	Members    []MemberHealth // in the order of the tree, who leaves last
+	Master     string // logical name of the master that serves, "" without one
+	Declared   int    // members declared
+	ReadyCount int    // of those, members that serve with a complete copy and a link up
+	Decision   string // the last decision that is in the ledger
+	Members    []MemberHealth
 }
 
 // Fact is a condition's content.
 type Fact struct {
-	True    bool
+	Status  Truth
 	Reason  Reason
 	Message string
 }
 
-// MemberHealth is one row of the status.
+// Truth is a condition's status as Kubernetes spells it.
+type Truth string
+
+// The three of them.
+const (
+	True    Truth = "True"
+	False   Truth = "False"
+	Unknown Truth = "Unknown"
+)
+
+// MemberHealth is one row of the status, in the order of the tree; members
+// that are not declared come last.
 type MemberHealth struct {
 	Name        string
 	Role        Role
-	Upstream    string // logical name of the member it really feeds from, "" if none
-	Lineage     bool   // its data set lies on the mainline, nothing foreign and no lost tail
-	Offset      int64
-	Lag         int64 // bytes behind the master; -1 if unknown
-	Link        Link
-	Persistence string // what it really does: "none", "aof everysec", "rdb", with "(failing)" where it fails
-	Ready       bool   // serves with a complete copy
-	RestartSafe bool
-	Reason      Reason
-	Message     string
+	Phase       string        // Missing, Unreachable, Dead, or the node's own: Loading, Quarantined, Serving
+	Upstream    string        // logical name of the member that it was told to feed from, "" if none
+	Lineage     string        // replid, shortened, and the epoch it is of: "5f2a9c01@3"; "foreign"; "" when empty
+	OnMainline  bool          // its data set is known and has no lost tail
+	Offset      int64         // bytes of the stream applied
+	Lag         int64         // bytes behind the master; -1 if unknown
 	Idle        time.Duration // replica: since the last byte from its upstream
+	Link        Link
+	Persistence string // as observed: "None", "RDB", "AOF everysec", with "failing" after it
+	Ready       bool   // serves with a complete copy and, a replica, its link up
+	RestartSafe bool   // may stop now, and nothing is lost
+	Reason      string // why it is not ready or not restart-safe, for people; "" if it is both
 }

@@ -5,7 +5,7 @@ package topology
 
 import "time"
 
-// State is one observation of one ReplicationGroup: everything that Plan may
+// State is one observation of one ReplicationGroup: everything that Decide may
 // look at. The observer fills it anew for every pass, reading the ledger, the
 // pods and the claims past any cache and asking every node once.
 type State struct {
@@ -89,7 +89,7 @@ type Adoption struct {
 	Claim   string // logical name of the member
 }
 
-// Mint is a supply of random ids for this pass, so that Plan stays pure. The
+// Mint is a supply of random ids for this pass, so that Decide stays pure. The
 // observer fills it freshly every time; an id counts as used only once a
 // ledger that holds it was written.
 type Mint struct {
@@ -268,7 +268,7 @@ type Published struct {
 }
 
 // Ledger is the group's memory: whatever must outlive observation and nothing
-// else (safety.md, "ledger"). Plan never changes the one it is given; it hands
+// else (safety.md, "ledger"). Decide never changes the one it is given; it hands
 // back whole new values in UpdateLedger.
 type Ledger struct {
 	// ResourceVersion is that of the object as observed; it is the precondition

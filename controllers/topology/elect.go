@@ -1,0 +1,561 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// The change of a master, by the nine steps of the safety protocol. Each of
+// the functions open, offered and fencing handles one phase of the ledger and
+// may end it; what was done before is read off the ledger and the nodes, never
+// remembered.
+
+// noteDeaths enters proven deaths into the ledger, with the decision that they
+// call for. Only then may the pods go (I4).
+func (p *pass) noteDeaths() {
+	for _, m := range p.members {
+		if m.rec == nil || m.rec.RunID == "" || m.rec.Dead || m.roleless() || !m.stopped() {
+			continue
+		}
+		m.rec.Dead = true
+		p.decide(m.name+" dead", "%s", p.restartDecision(m))
+	}
+}
+
+// restartDecision tells what is decided about a member whose process ended.
+func (p *pass) restartDecision(m *member) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s.", m.name, m.ending())
+	if m.seen.Claim != nil {
+		b.WriteString(" Its claim may hold what it wrote to disk.")
+	} else {
+		b.WriteString(" It kept its data in memory only.")
+	}
+	copies := 0
+	for _, o := range p.members {
+		if n := o.node(); o != m && n != nil && n.Complete && !p.foreign(o) {
+			copies++
+		}
+	}
+	fmt.Fprintf(&b, " %d of %d others hold complete copies.", copies, len(p.members)-1)
+	switch g := p.led.Grant; {
+	case p.state.Deleting:
+		b.WriteString(" The group is being deleted.")
+	case g != nil && g.Node == m.name && p.led.Phase == PhaseOpen:
+		b.WriteString(" It was the master: it may come back after another was made, without a role.")
+	case !m.placed():
+		b.WriteString(" It is no longer declared and does not come back.")
+	default:
+		b.WriteString(" It may come back without a role and rejoin as a replica.")
+	}
+	return b.String()
+}
+
+// checkWitnesses believes a node that is ahead of the ledger: such a ledger is
+// one restored from the past, and nothing in it bounds what anyone holds.
+func (p *pass) checkWitnesses() {
+	var highest uint64
+	var witness *member
+	for _, m := range p.members {
+		if n := m.node(); n != nil && !p.foreign(m) && max(n.Epoch, n.Promised) > highest {
+			highest, witness = max(n.Epoch, n.Promised), m
+		}
+	}
+	if highest <= p.led.Epoch {
+		return
+	}
+	was := p.led.Epoch
+	p.led.Epoch, p.led.Phase, p.led.AllMustReport, p.led.EverOpen = highest+1, PhaseFencing, true, true
+	p.decide(fmt.Sprintf("Fencing epoch %d, all must report", p.led.Epoch),
+		"Epoch %d begins: %s knows epoch %d and the ledger only %d, so the ledger is an old one; every member must report before the next grant.",
+		p.led.Epoch, witness.name, highest, was)
+}
+
+// open keeps the master of an open epoch serving, or ends the epoch when its
+// process is proven dead (steps 1 and 2). Out of reach is not dead: then
+// nothing is done to it, and nothing is promised to anyone else.
+func (p *pass) open() {
+	g := p.led.Grant
+	m := p.byName[g.Node]
+	if proof, dead := m.death(g.PodUID, g.RunID); dead {
+		p.fence("The master %s %s", m.name, proof)
+		return
+	}
+	switch n := m.node(); {
+	case !m.alive(g.PodUID, g.RunID):
+		p.missMaster(m)
+	case n.Role != RoleMaster || n.Epoch != p.led.Epoch:
+		p.fence("The master %s does not serve as it was granted", m.name)
+		return
+	default:
+		p.serve(m)
+	}
+	p.reshape()
+	p.replicas()
+}
+
+// serve lets a granted master take writes and puts it behind the Service, the
+// one resting on the other.
+func (p *pass) serve(m *member) {
+	t := m.target()
+	if !m.node().Open {
+		p.do(Renew{Target: t, GroupID: p.led.GroupID, Epoch: p.led.Epoch, Why: "the ledger has the epoch open"})
+	}
+	want := Published{Member: m.name, PodUID: t.PodUID, PodIP: t.PodIP, Epoch: p.led.Epoch}
+	if (p.state.Published == nil || *p.state.Published != want) && t.PodIP != "" {
+		p.do(PublishMaster{Target: t, Epoch: p.led.Epoch, Why: m.name + " is the master"})
+	}
+}
+
+func (p *pass) missMaster(m *member) {
+	const hint = "It is not proven dead, so nobody takes its place. If its Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service."
+	if p.overdue(m) {
+		p.stall(ReasonMemberUnreachable, m.name, "The master %s %s. %s", m.name, m.silence(p.now), hint)
+		return
+	}
+	p.wait(ReasonMasterSuspected, pollFast, "The master %s %s.", m.name, m.silence(p.now))
+}
+
+// fence begins the next epoch (step 3). From the moment it is in the ledger,
+// nobody renews an earlier one.
+func (p *pass) fence(format string, args ...any) {
+	p.led.Epoch++
+	p.led.Phase = PhaseFencing
+	p.decide(fmt.Sprintf("Fencing epoch %d", p.led.Epoch), "%s. Epoch %d begins: a new master is chosen.",
+		fmt.Sprintf(format, args...), p.led.Epoch)
+}
+
+// fencing gathers promises and elects (steps 4 to 6).
+func (p *pass) fencing() {
+	p.retract()
+	for _, m := range p.members {
+		if n := m.node(); p.obeys(m) && n.Promised < p.led.Epoch && n.Epoch < p.led.Epoch {
+			p.do(Promise{Target: m.target(), GroupID: p.led.GroupID, Epoch: p.led.Epoch, Why: "a new master is chosen"})
+		}
+	}
+	if p.led.AllMustReport && !p.relearn() {
+		return
+	}
+	b := p.ballot()
+	if !p.fenced() {
+		return
+	}
+	if len(b.candidates) == 0 {
+		p.nobody(b)
+		return
+	}
+	best := p.best(b)
+	if p.blocked(b, best) {
+		return
+	}
+	p.offer(best.member, fmt.Sprintf("%s has the most of what is left (%s, %d of %d members promised)",
+		best.member.name, best.member.node().Position, b.promised, len(p.members)))
+}
+
+func (p *pass) retract() {
+	if p.state.Published != nil {
+		p.do(RetractMaster{Why: "no master may serve now"})
+	}
+}
+
+// fenced says that the master before can take no more writes: its process is
+// dead, or it promised this epoch itself (step 5).
+func (p *pass) fenced() bool {
+	g := p.led.Grant
+	if g == nil || !p.line.opened(g.Epoch) {
+		return true // it was never renewed and never will be
+	}
+	m := p.byName[g.Node]
+	if _, dead := m.death(g.PodUID, g.RunID); dead {
+		return true
+	}
+	if m.alive(g.PodUID, g.RunID) {
+		if m.node().Promised >= p.led.Epoch {
+			return true
+		}
+		p.wait(ReasonPromises, pollFast, "The master before, %s, has yet to promise epoch %d.", m.name, p.led.Epoch)
+		return false
+	}
+	p.missMaster(m)
+	return false
+}
+
+// candidate may become master.
+type candidate struct {
+	member *member
+	standing
+	survivor bool // the process was a replica of the newest open epoch when that ended
+}
+
+// silent is a member that may hold data and has not promised.
+type silent struct {
+	member *member
+	bound  int64 // mainline bytes that it holds at most
+}
+
+// ballot is what is known about everyone's data in this epoch.
+type ballot struct {
+	candidates []candidate
+	silent     []silent
+	empty      []*member // promised, and provably hold nothing
+	missing    []*member // provably hold nothing, and do not answer
+	barred     []Refusal // hold data and are no candidates
+	promised   int
+}
+
+func (p *pass) ballot() ballot {
+	var b ballot
+	for _, m := range p.members {
+		if m.rec == nil && m.seen.Pod == nil && !p.led.AllMustReport {
+			continue // the claim of a member that was removed: it is none
+		}
+		n := m.node()
+		if n == nil {
+			if p.mayHold(m) {
+				b.silent = append(b.silent, silent{m, p.bound(m)})
+			} else {
+				b.missing = append(b.missing, m)
+			}
+			continue
+		}
+		if p.passes(electionGates, m) {
+			b.promised++
+			b.candidates = append(b.candidates, candidate{m, p.line.stand(n.Position), n.Epoch == p.line.newestEpoch()})
+			continue
+		}
+		switch r := p.refusal(); r.Reason {
+		case ReasonNotPromised, ReasonUnmanaged:
+			b.silent = append(b.silent, silent{m, p.bound(m)})
+		case ReasonEmpty:
+			b.promised++
+			b.empty = append(b.empty, m)
+		default:
+			b.promised++
+			b.barred = append(b.barred, r)
+		}
+	}
+	return b
+}
+
+// mayHold says whether a member that does not answer may hold data.
+func (p *pass) mayHold(m *member) bool {
+	if m.seen.Claim != nil {
+		return true
+	}
+	// Its last process is neither dead nor there to be asked, or its pod's
+	// first one has yet to be heard of, which without a claim is empty.
+	return m.rec != nil && m.rec.RunID != "" && !m.rec.Dead
+}
+
+// bound is the most that a member can hold of the mainline, by what the ledger
+// knows of whom it fed from (safety.md, "capped").
+func (p *pass) bound(m *member) int64 {
+	if p.led.AllMustReport || m.rec == nil {
+		return math.MaxInt64
+	}
+	if g := p.led.Grant; g != nil && g.Node == m.name {
+		if p.line.opened(g.Epoch) {
+			return math.MaxInt64
+		}
+		return p.line.stand(p.from(g)).offset
+	}
+	// Never fed in the newest open epoch: what it holds of the mainline was
+	// there before that began. Of a copy that was given up (retire) the same is
+	// taken for true.
+	bound := p.line.floor()
+	for _, run := range m.rec.Upstreams {
+		up := p.byRun[run]
+		if up == nil || up.node().Promised < p.led.Epoch || !p.line.stand(up.node().Position).known {
+			return math.MaxInt64
+		}
+		bound = max(bound, p.line.stand(up.node().Position).offset)
+	}
+	return bound
+}
+
+// best is the candidate with the greatest position. Among equals: one without
+// a lost tail, one that is declared, the one whose promotion moves the fewest
+// others, the first by name.
+func (p *pass) best(b ballot) candidate {
+	seats := p.seats()
+	moves := map[string]int{}
+	top := int64(-1)
+	for _, c := range b.candidates {
+		top = max(top, c.offset)
+	}
+	for _, c := range b.candidates {
+		if c.offset == top && len(b.candidates) > 1 {
+			crewed, gone := p.seatsFor(seats, c.member.name)
+			moves[c.member.name] = p.shape.moves(crewed, c.member.name, gone)
+		}
+	}
+	return slices.MinFunc(b.candidates, func(x, y candidate) int {
+		return cmp.Or(
+			cmp.Compare(y.offset, x.offset),
+			cmp.Compare(min(x.tail, 1), min(y.tail, 1)),
+			cmp.Compare(b2i(y.member.placed()), b2i(x.member.placed())),
+			cmp.Compare(moves[x.member.name], moves[y.member.name]),
+			byName(x.member.name, y.member.name),
+		)
+	})
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// blocked says that a member who cannot be asked may hold more than the best
+// candidate. The master before, once fenced, is exempt as long as a replica
+// survived it: what it had not passed on is the declared asynchronous loss.
+func (p *pass) blocked(b ballot, best candidate) bool {
+	blocked := false
+	for _, s := range b.silent {
+		g := p.led.Grant
+		exempt := g != nil && g.Node == s.member.name && p.line.opened(g.Epoch) && best.survivor && !p.led.AllMustReport
+		if exempt || s.bound <= best.offset && !p.led.AllMustReport {
+			continue
+		}
+		p.await(s.member)
+		blocked = true
+	}
+	return blocked
+}
+
+// await says why a silent member holds the election up, and lets its pod be
+// created if that is what it takes.
+func (p *pass) await(m *member) {
+	p.needed[m.name] = true
+	switch n, pod := m.node(), m.seen.Pod; {
+	case n != nil && !n.Managed:
+		p.stall(ReasonUnmanaged, m.name, "%s answers and takes no grants; its pod was not started as a managed member.", m.name)
+	case n != nil:
+		p.wait(ReasonPromises, pollFast, "%s has yet to promise epoch %d.", m.name, p.led.Epoch)
+	case m.seen.Claim != nil && m.seen.Claim.Lost:
+		p.stall(ReasonClaimSilent, m.name, "%s may hold more than the others, and its claim has lost its volume. Delete the claim to give up what was on it.", m.name)
+	case pod == nil && m.rec != nil && m.rec.RunID != "" && !m.rec.Dead, pod != nil && !m.roleless() && !pod.dead():
+		if p.overdue(m) {
+			p.stall(ReasonMemberUnreachable, m.name, "%s may hold more than the others, %s, and is not proven dead.", m.name, m.silence(p.now))
+			return
+		}
+		p.wait(ReasonPromises, pollFast, "%s may hold more than the others and %s.", m.name, m.silence(p.now))
+	default:
+		p.wait(ReasonWaitingForNodes, 0, "%s may hold more than the others on its claim and %s; it is started to be asked.", m.name, m.silence(p.now))
+	}
+}
+
+// lossVerdict is what an election found out about the data as a whole.
+type lossVerdict int
+
+const (
+	lossNone    lossVerdict = iota // there is data, or there never was any
+	lossUnknown                    // members have yet to report, and none that did holds the data
+	lossTotal                      // every member reported or is gone, and none holds the data
+)
+
+// nobody handles an election without candidates: the first start of all, a cold
+// start on the way, or the loss of everything.
+func (p *pass) nobody(b ballot) {
+	for _, s := range b.silent {
+		if p.obeys(s.member) {
+			p.await(s.member) // its promise is under way
+			return
+		}
+	}
+	for _, m := range p.members {
+		p.needed[m.name] = m.placed()
+	}
+	if p.led.EverOpen {
+		p.lost = lossUnknown
+	}
+	if len(b.silent) > 0 {
+		for _, s := range b.silent {
+			p.await(s.member)
+		}
+		return
+	}
+	if len(b.barred) > 0 {
+		var told []string
+		for _, r := range b.barred {
+			told = append(told, r.Member+": "+r.Message)
+		}
+		p.stall(ReasonNoCandidate, b.barred[0].Member, "Nobody may become master: %s.", strings.Join(told, "; "))
+		return
+	}
+	if !p.led.EverOpen {
+		p.bootstrap(b)
+		return
+	}
+	p.lost = lossTotal
+	if p.state.Spec.OnTotalLoss != Reinitialize {
+		p.stall(ReasonDataLost, "", "Every copy of the data is gone: %s. The group stands still; set failover.onTotalLoss to Reinitialize to start it empty.", p.losses(b))
+		return
+	}
+	if m := p.firstAtRoot(b.empty); m != nil {
+		p.offer(m, fmt.Sprintf("every copy of the data is gone (%s), and the group is declared to start empty then", p.losses(b)))
+		return
+	}
+	p.wait(ReasonWaitingForNodes, 0, "Every copy of the data is gone; an empty member is being started.")
+}
+
+func (p *pass) losses(b ballot) string {
+	var told []string
+	for _, m := range b.empty {
+		told = append(told, m.name+" is empty")
+	}
+	for _, m := range b.missing {
+		told = append(told, m.name+" died and has no claim")
+	}
+	slices.Sort(told)
+	return strings.Join(told, ", ")
+}
+
+// bootstrap starts a group that never had data: only after every declared
+// member is up and empty.
+func (p *pass) bootstrap(b ballot) {
+	var missing []string
+	for _, m := range b.missing {
+		if m.placed() {
+			missing = append(missing, m.name+" "+m.silence(p.now))
+		}
+	}
+	if len(missing) > 0 {
+		p.wait(ReasonFirstStart, 0, "Every member must be up and empty before the first master is made: %s.", strings.Join(missing, "; "))
+		return
+	}
+	if m := p.firstAtRoot(b.empty); m != nil {
+		p.offer(m, "every member is up and empty, and no master ever was")
+	}
+}
+
+// firstAtRoot is the member whose place is the root, or else the first.
+func (p *pass) firstAtRoot(ms []*member) *member {
+	for _, m := range ms {
+		if m.rec != nil && m.rec.Place == p.shape[0].name {
+			return m
+		}
+	}
+	for _, m := range ms {
+		if m.placed() {
+			return m
+		}
+	}
+	return nil
+}
+
+// offer gives the role of this epoch to one process, in the ledger first
+// (step 6), then to the process (step 7).
+func (p *pass) offer(m *member, why string) {
+	n, t := m.node(), m.target()
+	replid := p.state.Mint.Replid
+	p.led.History = append(p.led.History, Mastership{
+		Epoch: p.led.Epoch, Replid: replid, Parent: n.Replid, ForkOffset: n.Offset,
+	})
+	if over := len(p.led.History) - HistoryLimit; over > 0 {
+		p.led.History = slices.Clone(p.led.History[over:])
+	}
+	p.led.Grant = &Grant{Epoch: p.led.Epoch, Node: m.name, PodUID: t.PodUID, RunID: t.RunID, Replid: replid}
+	p.led.Phase = PhaseOffered
+	if m.rec == nil {
+		p.led.Members = append(p.led.Members, MemberRecord{Name: m.name})
+		p.index()
+	}
+	p.enroll(m)
+	p.waits = nil // they were about this election
+	p.decide(fmt.Sprintf("Offered epoch %d to %s", p.led.Epoch, t), "%s becomes master in epoch %d: %s.", m.name, p.led.Epoch, why)
+	p.grantMaster(m)
+}
+
+// enroll notes the process that is about to be given a role (I5).
+func (p *pass) enroll(m *member) {
+	t := m.target()
+	m.rec.PodUID, m.rec.RunID, m.rec.Dead = t.PodUID, t.RunID, false
+	m.rec.ClaimUID, m.rec.DirID = "", m.node().Disk.DirID
+	if m.seen.Claim != nil {
+		m.rec.ClaimUID = m.seen.Claim.UID
+	}
+}
+
+// from is where the process of a grant must stand.
+func (p *pass) from(g *Grant) Position {
+	h := p.line.of(g.Epoch)
+	return Position{Replid: h.Parent, Offset: h.ForkOffset}
+}
+
+func (p *pass) grantMaster(m *member) {
+	g := p.led.Grant
+	p.do(GrantMaster{
+		Target: m.target(), GroupID: p.led.GroupID, Epoch: g.Epoch, Replid: g.Replid, From: p.from(g),
+		Why: "the ledger offers it the master role",
+	})
+	p.wait(ReasonGranting, pollFast, "%s was offered the master role and has yet to take it.", m.name)
+}
+
+// offered waits for the chosen process to take the role, then opens the epoch
+// (steps 7 and 8); a process that fails is given up with its epoch.
+func (p *pass) offered() {
+	g := p.led.Grant
+	m := p.byName[g.Node]
+	if proof, dead := m.death(g.PodUID, g.RunID); dead {
+		p.fence("%s was to become master and %s", m.name, proof)
+		return
+	}
+	n := m.node()
+	switch {
+	case !m.alive(g.PodUID, g.RunID):
+		p.missChosen(m)
+	case n.Role == RoleMaster && n.Epoch == p.led.Epoch:
+		p.opened(m)
+		p.open()
+	case n.Position != p.from(g):
+		p.fence("%s was to become master at %s and stands at %s", m.name, p.from(g), n.Position)
+	default:
+		p.retract()
+		p.grantMaster(m)
+	}
+}
+
+// missChosen handles a chosen process out of reach. It never took a write, so
+// it needs no fencing; but what it holds was the best there is, so it is given
+// up only for a candidate that holds as much.
+func (p *pass) missChosen(m *member) {
+	p.retract()
+	refused := len(p.refusals)
+	b := p.ballot()
+	p.refusals = p.refusals[:refused]
+	own := p.line.stand(p.from(p.led.Grant)).offset
+	for _, c := range b.candidates {
+		if c.offset >= own && p.overdue(m) {
+			p.fence("%s was to become master and %s", m.name, m.silence(p.now))
+			return
+		}
+	}
+	if p.overdue(m) {
+		p.stall(ReasonMemberUnreachable, m.name, "%s was to become master, nobody else holds as much, and it %s.", m.name, m.silence(p.now))
+		return
+	}
+	p.wait(ReasonGranting, pollFast, "%s was offered the master role and %s.", m.name, m.silence(p.now))
+}
+
+// opened enters into the ledger that the process took the role. Whoever was
+// told to feed from someone was told so in an earlier epoch: those notes end.
+func (p *pass) opened(m *member) {
+	p.led.Phase, p.led.EverOpen, p.led.AllMustReport = PhaseOpen, true, false
+	for i := range p.led.History {
+		if p.led.History[i].Epoch == p.led.Epoch {
+			p.led.History[i].Opened = true
+		}
+	}
+	for i := range p.led.Members {
+		p.led.Members[i].Upstreams = nil
+	}
+	p.change(fmt.Sprintf("Open epoch %d", p.led.Epoch), fmt.Sprintf("%s took the master role of epoch %d.", m.name, p.led.Epoch))
+}

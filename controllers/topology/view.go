@@ -1,0 +1,222 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// member is everything known under one name in this pass: what was seen, what
+// the ledger remembers, what the spec says of the name.
+type member struct {
+	name  string
+	seen  Member        // the zero Member (but for the name) where nothing was seen
+	rec   *MemberRecord // in the working ledger; nil for a name that is not in the roster
+	entry entry         // the declared properties of the name
+}
+
+// node is the process's own word, nil without an answer.
+func (m *member) node() *NodeState {
+	if m.seen.Answer.Reached {
+		return &m.seen.Answer.Node
+	}
+	return nil
+}
+
+func (m *member) target() Target {
+	t := Target{Name: m.name}
+	if m.seen.Pod != nil {
+		t.PodUID, t.PodIP = m.seen.Pod.UID, m.seen.Pod.IP
+	}
+	if n := m.node(); n != nil {
+		t.RunID = n.RunID
+	}
+	return t
+}
+
+// placed says that the member is part of the declared shape.
+func (m *member) placed() bool { return m.rec != nil && m.rec.Place != "" }
+
+// stopped says that the kubelet, or the out-of-service taint, proves every
+// process of the pod dead. A process that answers is alive, whatever the API
+// server says.
+func (m *member) stopped() bool {
+	pod := m.seen.Pod
+	return pod != nil && !m.seen.Answer.Reached && pod.dead()
+}
+
+func (p *Pod) dead() bool {
+	return p.Host.OutOfService ||
+		p.Container.State == ContainerTerminated && p.Container.Reason != ReasonStatusUnknown
+}
+
+// roleless says that no process of the present pod was ever given a role, so
+// that it holds nothing but what it loaded from its own claim.
+func (m *member) roleless() bool {
+	return m.seen.Pod != nil && (m.rec == nil || m.rec.PodUID != m.seen.Pod.UID)
+}
+
+// death says whether the process is proven dead, and by what (safety.md,
+// "dead"). No answer is no proof.
+func (m *member) death(podUID, runID string) (proof string, dead bool) {
+	if n := m.node(); n != nil && m.seen.Pod.UID == podUID {
+		if n.RunID == runID {
+			return "", false
+		}
+		return fmt.Sprintf("restarted in place as %s", n.RunID), true
+	}
+	if m.rec != nil && m.rec.Dead && m.rec.PodUID == podUID && m.rec.RunID == runID {
+		return "ended, as recorded", true
+	}
+	if pod := m.seen.Pod; pod != nil && pod.UID == podUID && pod.dead() {
+		return m.ending(), true
+	}
+	return "", false
+}
+
+// ending tells how the pod's container came to its end.
+func (m *member) ending() string {
+	pod := m.seen.Pod
+	if c := pod.Container; c.State == ContainerTerminated && c.Reason != ReasonStatusUnknown {
+		return fmt.Sprintf("ended with exit code %d (%s)", c.ExitCode, cmp.Or(c.Reason, "no reason given"))
+	}
+	return fmt.Sprintf("is on Kubernetes node %s, which is out of service", pod.Host.Name)
+}
+
+// alive says that exactly this process answers.
+func (m *member) alive(podUID, runID string) bool {
+	n := m.node()
+	return n != nil && m.seen.Pod.UID == podUID && n.RunID == runID
+}
+
+// silence tells why nobody answers, for people.
+func (m *member) silence(now time.Time) string {
+	switch pod := m.seen.Pod; {
+	case pod == nil:
+		return "has no pod"
+	case pod.Host.Name == "":
+		return "is not scheduled"
+	case pod.Container.State == ContainerWaiting:
+		return "waits to start: " + cmp.Or(pod.Container.Reason, "no reason given")
+	case pod.Container.Reason == ReasonStatusUnknown:
+		return "was lost sight of by the kubelet (ContainerStatusUnknown), which proves nothing"
+	case m.seen.Answer.Error == "":
+		return "has not answered yet"
+	}
+	s := "does not answer"
+	if !m.seen.Answer.Since.IsZero() {
+		s += " for " + now.Sub(m.seen.Answer.Since).Truncate(time.Second).String()
+	}
+	s += " (" + m.seen.Answer.Error + ")"
+	if !m.seen.Pod.Host.Ready {
+		s += "; Kubernetes node " + m.seen.Pod.Host.Name + " is not ready"
+	}
+	return s
+}
+
+// overdue says that the silence has lasted longer than suspicion takes.
+func (p *pass) overdue(m *member) bool {
+	after := p.state.Spec.SuspectAfter
+	if after == 0 {
+		after = DefaultSuspectAfter
+	}
+	a := m.seen.Answer
+	return !a.Reached && (m.seen.Pod == nil || !a.Since.IsZero() && p.now.Sub(a.Since) >= after)
+}
+
+// foreign says that the process or its claim belongs to another group.
+func (p *pass) foreign(m *member) bool {
+	if p.led == nil {
+		return false
+	}
+	n := m.node()
+	return n != nil && n.GroupID != "" && n.GroupID != p.led.GroupID ||
+		m.seen.Claim != nil && m.seen.Claim.GroupID != "" && m.seen.Claim.GroupID != p.led.GroupID
+}
+
+// obeys says that the process answers, is ours, and is done with loading: it
+// can be told what to be.
+func (p *pass) obeys(m *member) bool {
+	n := m.node()
+	return n != nil && n.Managed && n.Phase != NodeLoading && !p.foreign(m)
+}
+
+// empty says that the process holds no data set at all. A flushed data set is
+// not empty: it has a place in the history (I8).
+func (p *pass) empty(n *NodeState) bool {
+	if n.Keys > 0 || n.Offset > 0 {
+		return false
+	}
+	return !p.line.tookWrites(n.Replid)
+}
+
+// stray says that it holds data of no history that the ledger knows.
+func (p *pass) stray(n *NodeState) bool {
+	return !p.empty(n) && (n.Replid == "" || !p.line.stand(n.Position).known)
+}
+
+// inLine says that m serves in the current epoch with a complete copy and is
+// linked up, process by process, to the open master; past is a member that may
+// not be on the way, nil for none.
+func (p *pass) inLine(m, past *member) bool {
+	for range p.members {
+		n := m.node()
+		if m == past || n == nil || p.foreign(m) || n.Epoch != p.led.Epoch || n.Frozen {
+			return false
+		}
+		if n.Role == RoleMaster {
+			return n.Open && p.led.Phase == PhaseOpen && n.RunID == p.led.Grant.RunID
+		}
+		if n.Role != RoleReplica || !n.Complete || n.Link != LinkUp {
+			return false
+		}
+		if m = p.byRun[n.Upstream]; m == nil {
+			return false
+		}
+	}
+	return false // a ring
+}
+
+// upstream is the member that m was told to feed from in the current epoch,
+// nil if that process is gone or there is none.
+func (p *pass) upstream(m *member) *member {
+	n := m.node()
+	if n == nil || n.Role != RoleReplica || n.Epoch != p.led.Epoch || n.Upstream == "" {
+		return nil
+	}
+	return p.byRun[n.Upstream]
+}
+
+// byName orders logical names as people count: 2 before 10, leaf-2 before
+// leaf-10.
+func byName(a, b string) int {
+	pa, na := splitName(a)
+	pb, nb := splitName(b)
+	return cmp.Or(strings.Compare(pa, pb), cmp.Compare(na, nb), strings.Compare(a, b))
+}
+
+// splitName cuts a name into what stands before its number, and the number; -1
+// without one.
+func splitName(name string) (string, int) {
+	head := strings.TrimRight(name, "0123456789")
+	n, err := strconv.Atoi(name[len(head):])
+	if err != nil {
+		return name, -1
+	}
+	return head, n
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, byName)
+	return names
+}

@@ -1,0 +1,547 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// world is a small model of everything around the planner: the API server with
+// pods, claims and the ledger, and nodes that obey the rules of quarantine,
+// promise, grant and shield. A data set is the list of writes that it holds,
+// one byte of stream each, so that "is a copy of" can be checked rather than
+// believed. Time is virtual.
+type world struct {
+	spec     Spec
+	deleting bool
+	ledger   *Ledger
+	version  int
+	pods     map[string]*simPod
+	claims   map[string]*simClaim
+	endpoint *Published
+	now      time.Time
+
+	ids    map[string]int // counters of readable ids, by prefix
+	writes int
+	// violated is called with what breaks an invariant.
+	violated func(format string, args ...any)
+	masters  map[uint64]string // epoch → run id that took the role
+	halfSync bool              // a replica copies only a part of what it misses per tick
+	rand     func(n int) int
+}
+
+type simPod struct {
+	uid, ip     string
+	node        *simNode // nil: no process
+	ended       bool
+	reason      string
+	exit        int
+	restarts    int
+	terminating bool
+	held        bool
+	host        Host
+	pending     bool      // not scheduled
+	deafSince   time.Time // the operator cannot reach it; zero: it can
+	cut         bool      // its links to other nodes are cut
+}
+
+type simClaim struct {
+	uid, group string
+	lost       bool
+	dir        simDir
+}
+
+// simDir is what a data directory holds.
+type simDir struct {
+	id, group string
+	pos       Position
+	log       []int
+	complete  bool
+}
+
+type simNode struct {
+	run, group      string
+	promised, epoch uint64
+	role            Role
+	granted         string // replid of the grant
+	open            bool
+	pos             Position
+	replid2         string
+	offset2         int64
+	log             []int // what it holds; its length is the offset
+	complete, local bool
+	upstream        string
+	ancestors       []Position
+	discard         *Position
+	link            Link
+	dir             *simDir // nil without a claim
+}
+
+func newWorld(spec Spec) *world {
+	return &world{
+		spec: spec, pods: map[string]*simPod{}, claims: map[string]*simClaim{},
+		ids: map[string]int{}, masters: map[uint64]string{},
+		now:      time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC),
+		violated: func(format string, args ...any) { panic(fmt.Sprintf(format, args...)) },
+		rand:     func(int) int { return 0 },
+	}
+}
+
+func (w *world) id(prefix string) string {
+	w.ids[prefix]++
+	return prefix + strconv.Itoa(w.ids[prefix])
+}
+
+// observe is what the operator sees.
+func (w *world) observe() State {
+	s := State{Spec: w.spec, Deleting: w.deleting, Mint: Mint{GroupID: "g1", Replid: "h" + strconv.Itoa(w.ids["h"]+1)}}
+	if w.ledger != nil {
+		s.Ledger = w.ledger.Clone()
+		s.Ledger.ResourceVersion = strconv.Itoa(w.version)
+	}
+	if w.endpoint != nil {
+		e := *w.endpoint
+		s.Published = &e
+	}
+	names := map[string]bool{}
+	for name := range w.pods {
+		names[name] = true
+	}
+	for name := range w.claims {
+		names[name] = true
+	}
+	for _, name := range sortedNames(names) {
+		m := Member{Name: name}
+		if c := w.claims[name]; c != nil {
+			m.Claim = &Claim{UID: c.uid, GroupID: c.group, Bound: !c.lost, Lost: c.lost}
+		}
+		if p := w.pods[name]; p != nil {
+			m.Pod, m.Answer = w.seenPod(p), w.answer(p)
+		}
+		s.Members = append(s.Members, m)
+	}
+	return s
+}
+
+func (w *world) seenPod(p *simPod) *Pod {
+	pod := &Pod{UID: p.uid, IP: p.ip, Phase: PodRunning, Terminating: p.terminating, Held: p.held, Host: p.host}
+	pod.Container = Container{State: ContainerRunning, Restarts: p.restarts}
+	switch {
+	case p.pending:
+		pod.Phase, pod.Container.State, pod.Host = PodPending, ContainerNone, Host{}
+	case p.ended:
+		pod.Phase = PodFailed
+		pod.Container = Container{State: ContainerTerminated, Reason: p.reason, ExitCode: p.exit, Restarts: p.restarts}
+	}
+	return pod
+}
+
+func (w *world) answer(p *simPod) Answer {
+	if p.node == nil || !p.deafSince.IsZero() {
+		return Answer{Since: p.deafSince, Error: "timeout"}
+	}
+	n := p.node
+	s := NodeState{
+		RunID: n.run, GroupID: n.group, Managed: true, Phase: NodeServing, Role: n.role, Epoch: n.epoch,
+		Promised: n.promised, Open: n.open, Frozen: n.promised > n.epoch, Position: n.pos, Replid2: n.replid2,
+		Offset2: n.offset2, Complete: n.complete, LocalWrites: n.local, Keys: int64(len(n.log)), Link: n.link,
+	}
+	if n.role == RoleNone {
+		s.Phase = NodeQuarantined
+	}
+	if n.role == RoleReplica {
+		s.Upstream = n.upstream
+	}
+	if n.dir != nil {
+		s.Disk = Disk{RDB: true, RDBOK: true, DirID: n.dir.id}
+	}
+	return Answer{Reached: true, Node: s}
+}
+
+// perform does what the actions say, in order, as the operator would; it stops
+// after the first n of them (the operator dies) and returns the first error.
+func (w *world) perform(actions []Action, n int) error {
+	var first error
+	for i, a := range actions {
+		if i >= n {
+			return errors.New("the operator died")
+		}
+		err := w.do(a)
+		if err != nil && first == nil {
+			first = fmt.Errorf("%s: %w", a, err)
+		}
+		if err != nil && a.Barrier() {
+			return first
+		}
+	}
+	return first
+}
+
+func (w *world) do(a Action) error {
+	switch a := a.(type) {
+	case UpdateLedger:
+		return w.updateLedger(a)
+	case DeleteLedger:
+		w.ledger = nil
+	case CreateClaim:
+		if w.claims[a.Name] != nil {
+			return errors.New("exists")
+		}
+		w.claims[a.Name] = &simClaim{uid: w.id("c"), group: a.GroupID}
+	case CreatePod:
+		return w.createPod(a)
+	case DeletePod:
+		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID && !p.terminating {
+			p.terminating = true
+			if p.node != nil && p.host.Ready {
+				w.stop(a.Name, "Completed", 0)
+			}
+			w.reap(a.Name)
+		}
+	case ReleasePod:
+		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID {
+			p.held = false
+			w.reap(a.Name)
+		}
+	case Promise:
+		return w.call(a.Target, func(n *simNode) error { return n.promise(a) })
+	case GrantMaster:
+		return w.call(a.Target, func(n *simNode) error { return w.grantMaster(n, a) })
+	case Renew:
+		return w.call(a.Target, func(n *simNode) error { return n.renew(a) })
+	case GrantReplica:
+		return w.call(a.Target, func(n *simNode) error { return n.grantReplica(a) })
+	case PublishMaster:
+		w.endpoint = &Published{Member: a.Name, PodUID: a.PodUID, PodIP: a.PodIP, Epoch: a.Epoch}
+	case RetractMaster:
+		w.endpoint = nil
+	default:
+		panic(fmt.Sprintf("unknown action %T", a))
+	}
+	return nil
+}
+
+func (w *world) updateLedger(a UpdateLedger) error {
+	have := ""
+	if w.ledger != nil {
+		have = strconv.Itoa(w.version)
+	}
+	if a.ResourceVersion != have {
+		return errors.New("conflict")
+	}
+	if old := w.ledger; old != nil {
+		w.checkTransition(old, &a.Ledger)
+	}
+	w.version++
+	w.ledger = a.Ledger.Clone()
+	if g := a.Ledger.Grant; g != nil && g.Replid == "h"+strconv.Itoa(w.ids["h"]+1) {
+		w.ids["h"]++
+	}
+	return nil
+}
+
+// checkTransition holds the rules that the API server keeps for the ledger.
+func (w *world) checkTransition(old, new *Ledger) {
+	switch {
+	case new.Epoch < old.Epoch:
+		w.violated("I1: the epoch falls from %d to %d", old.Epoch, new.Epoch)
+	case new.GroupID != old.GroupID:
+		w.violated("the group id changes")
+	case old.EverOpen && !new.EverOpen:
+		w.violated("everOpen goes back")
+	case old.Grant != nil && (new.Grant == nil || new.Grant.Epoch < old.Grant.Epoch):
+		w.violated("the grant is removed")
+	case old.Grant != nil && new.Grant.Epoch == old.Grant.Epoch && *new.Grant != *old.Grant:
+		w.violated("I1: the grant of epoch %d changes", old.Grant.Epoch)
+	case new.Phase != PhaseFencing && (new.Grant == nil || new.Grant.Epoch != new.Epoch):
+		w.violated("%s without the grant of its epoch", new.Phase)
+	case new.Epoch == old.Epoch && new.Phase != old.Phase && old.Phase != PhaseFencing && (old.Phase != PhaseOffered || new.Phase != PhaseOpen):
+		w.violated("the phase goes from %s to %s within an epoch", old.Phase, new.Phase)
+	}
+	for i, h := range old.History {
+		if i >= len(new.History) || new.History[i].Replid != h.Replid || new.History[i].ForkOffset != h.ForkOffset {
+			w.violated("history entry %d changes", i)
+		}
+	}
+}
+
+func (w *world) createPod(a CreatePod) error {
+	if w.pods[a.Name] != nil {
+		return errors.New("exists")
+	}
+	p := &simPod{uid: w.id("p"), held: true, host: Host{Name: "k1", Ready: true}}
+	p.ip = "ip-" + p.uid
+	w.pods[a.Name] = p
+	w.boot(a.Name)
+	return nil
+}
+
+// boot starts a process in the pod: without a role, with what its claim holds.
+func (w *world) boot(name string) {
+	p := w.pods[name]
+	n := &simNode{run: w.id("r")}
+	if c := w.claims[name]; c != nil {
+		if c.dir.id == "" {
+			c.dir.id = w.id("d")
+		}
+		n.dir = &c.dir
+		n.group, n.pos, n.log, n.complete = c.dir.group, c.dir.pos, slices.Clone(c.dir.log), c.dir.complete
+	}
+	p.node, p.ended, p.deafSince = n, false, time.Time{}
+}
+
+// stop ends the process; its memory is gone, its directory stays.
+func (w *world) stop(name, reason string, exit int) {
+	p := w.pods[name]
+	p.node, p.ended, p.reason, p.exit = nil, true, reason, exit
+}
+
+// reap lets Kubernetes drop the pod object.
+func (w *world) reap(name string) {
+	if p := w.pods[name]; p.terminating && p.node == nil && !p.held {
+		delete(w.pods, name)
+	}
+}
+
+func (w *world) call(t Target, f func(*simNode) error) error {
+	p := w.pods[t.Name]
+	if p == nil || p.uid != t.PodUID || p.node == nil || !p.deafSince.IsZero() {
+		return errors.New("unreachable")
+	}
+	return f(p.node)
+}
+
+func (n *simNode) refuses(groupID string) error {
+	if n.group != "" && n.group != groupID {
+		return errors.New("WrongGroup")
+	}
+	return nil
+}
+
+func (n *simNode) promise(a Promise) error {
+	if err := n.refuses(a.GroupID); err != nil {
+		return err
+	}
+	if a.Epoch < n.promised || a.Epoch <= n.epoch && n.role != RoleNone {
+		return errors.New("StaleEpoch")
+	}
+	n.group, n.promised = a.GroupID, a.Epoch
+	if n.role == RoleReplica {
+		n.link = LinkDown
+	}
+	return nil
+}
+
+func (w *world) grantMaster(n *simNode, a GrantMaster) error {
+	switch {
+	case n.refuses(a.GroupID) != nil:
+		return errors.New("WrongGroup")
+	case n.run != a.RunID:
+		return errors.New("WrongRunID")
+	case a.Epoch < n.promised || a.Epoch < n.epoch:
+		return errors.New("StaleEpoch")
+	case n.role != RoleNone && n.epoch == a.Epoch && (n.role != RoleMaster || n.granted != a.Replid):
+		return errors.New("ReplidClash")
+	case n.role == RoleMaster && n.epoch == a.Epoch:
+		return nil
+	case n.pos != a.From:
+		return errors.New("WrongPosition")
+	}
+	if was := w.masters[a.Epoch]; was != "" && was != n.run {
+		w.violated("I1: epoch %d has the masters %s and %s", a.Epoch, was, n.run)
+	}
+	w.masters[a.Epoch] = n.run
+	w.checkElected(n)
+	n.group, n.promised, n.epoch, n.role, n.granted = a.GroupID, a.Epoch, a.Epoch, RoleMaster, a.Replid
+	n.open, n.upstream, n.link, n.complete, n.local = false, "", LinkNone, true, false
+	n.replid2, n.offset2 = n.pos.Replid, n.pos.Offset+1
+	n.pos.Replid = a.Replid
+	return nil
+}
+
+func (n *simNode) renew(a Renew) error {
+	if n.run != a.RunID || n.role != RoleMaster || n.epoch != a.Epoch || n.promised > a.Epoch {
+		return errors.New("NotGranted")
+	}
+	n.open = true
+	return nil
+}
+
+func (n *simNode) grantReplica(a GrantReplica) error {
+	switch {
+	case n.refuses(a.GroupID) != nil:
+		return errors.New("WrongGroup")
+	case n.run != a.RunID:
+		return errors.New("WrongRunID")
+	case a.Epoch < n.promised || a.Epoch < n.epoch:
+		return errors.New("StaleEpoch")
+	case n.role != RoleNone && n.epoch == a.Epoch && (n.role != RoleReplica || n.granted != a.Replid):
+		return errors.New("ReplidClash")
+	}
+	if n.role != RoleReplica || n.epoch != a.Epoch || n.upstream != a.Upstream.RunID {
+		n.link = LinkDown
+	}
+	n.group, n.promised, n.epoch, n.role, n.granted = a.GroupID, a.Epoch, a.Epoch, RoleReplica, a.Replid
+	n.open, n.upstream, n.ancestors, n.discard = false, a.Upstream.RunID, a.Ancestors, a.Discard
+	return nil
+}
+
+// process finds a living process and its pod by run id.
+func (w *world) process(run string) (*simNode, *simPod) {
+	for _, p := range w.pods {
+		if p.node != nil && p.node.run == run {
+			return p.node, p
+		}
+	}
+	return nil, nil
+}
+
+// tick lets a second pass: links come up, streams flow, disks are written.
+func (w *world) tick() {
+	w.now = w.now.Add(time.Second)
+	for _, name := range sortedNames(w.pods) {
+		if p := w.pods[name]; p.node != nil && p.node.role == RoleReplica && p.node.promised == p.node.epoch {
+			w.replicate(p.node, p)
+		}
+	}
+	w.checkWritable()
+}
+
+// replicate moves a replica on by one tick, through the data-set shield.
+func (w *world) replicate(n *simNode, p *simPod) {
+	up, upPod := w.process(n.upstream)
+	if up == nil || p.cut || upPod.cut || up.role == RoleNone || !up.complete || up.pos.Replid != n.granted {
+		n.link = LinkDown
+		return
+	}
+	if !n.acceptable(up) {
+		n.link = LinkRefused
+		return
+	}
+	if n.link != LinkUp && n.link != LinkSync && w.halfSync && w.rand(2) == 0 {
+		n.link = LinkSync
+		return
+	}
+	n.checkDrop(w, up)
+	to := len(up.log)
+	if w.halfSync && n.pos.Replid == n.granted && to > len(n.log) {
+		to = len(n.log) + 1 + w.rand(to-len(n.log))
+	}
+	n.log = slices.Clone(up.log[:to])
+	n.pos, n.complete, n.link, n.local, n.discard = Position{n.granted, int64(to)}, true, LinkUp, false, nil
+	if len(n.ancestors) > 0 {
+		n.replid2, n.offset2 = n.ancestors[0].Replid, n.ancestors[0].Offset+1
+	}
+}
+
+// acceptable is wall 3: the offered data set is on the granted mainline and not
+// behind one's own, or the grant authorises the loss of what one holds.
+func (n *simNode) acceptable(up *simNode) bool {
+	if n.pos.IsZero() || n.discard != nil && *n.discard == n.pos {
+		return true
+	}
+	if n.pos.Replid == n.granted {
+		return up.pos.Offset >= n.pos.Offset
+	}
+	for _, a := range n.ancestors {
+		if a.Replid == n.pos.Replid {
+			return n.pos.Offset <= a.Offset && up.pos.Offset >= n.pos.Offset
+		}
+	}
+	return false
+}
+
+// write lets the open master take a write.
+func (w *world) write() bool {
+	for _, p := range w.pods {
+		if n := p.node; n != nil && n.writable() {
+			w.writes++
+			n.log = append(slices.Clone(n.log), w.writes)
+			n.pos.Offset++
+			return true
+		}
+	}
+	return false
+}
+
+func (n *simNode) writable() bool {
+	return n.role == RoleMaster && n.open && n.promised == n.epoch
+}
+
+// save writes a node's data set to its claim.
+func (w *world) save(name string) {
+	if p := w.pods[name]; p != nil && p.node != nil && p.node.dir != nil && p.node.complete {
+		n := p.node
+		n.dir.group, n.dir.pos, n.dir.log, n.dir.complete = n.group, n.pos, slices.Clone(n.log), true
+	}
+}
+
+// checkWritable: two masters never take writes at the same time (I6).
+func (w *world) checkWritable() {
+	var who []string
+	for _, p := range w.pods {
+		if p.node != nil && p.node.writable() {
+			who = append(who, p.node.run)
+		}
+	}
+	if len(who) > 1 {
+		w.violated("I6: %v take writes at the same time", who)
+	}
+}
+
+// checkElected: no copy anywhere, asked or not, in memory or on a claim, holds
+// more of the new master's line than it does, but for the master before (I2).
+func (w *world) checkElected(n *simNode) {
+	exempt := ""
+	for e, run := range w.masters {
+		if run != n.run && (exempt == "" || e > w.epochOf(exempt)) {
+			exempt = run
+		}
+	}
+	line := newLineage(w.ledger.History)
+	own := line.stand(n.pos)
+	check := func(who string, pos Position, complete bool) {
+		if s := line.stand(pos); complete && s.known && s.offset > own.offset {
+			w.violated("I2: %s becomes master at %s (%d), and %s holds %s (%d)", n.run, n.pos, own.offset, who, pos, s.offset)
+		}
+	}
+	for name, p := range w.pods {
+		if o := p.node; o != nil && o != n && o.run != exempt && !o.local {
+			check(name+"/"+o.run, o.pos, o.complete)
+		}
+	}
+	for name, c := range w.claims {
+		if p := w.pods[name]; p != nil && p.node != nil || w.ledger.Record(name) == nil || !w.ledger.EverOpen {
+			continue
+		}
+		if r := w.ledger.Record(name); r.RunID != exempt && r.Place != "" && !c.lost {
+			check("the claim of "+name, c.dir.pos, c.dir.complete)
+		}
+	}
+}
+
+func (w *world) epochOf(run string) uint64 {
+	var e uint64
+	for epoch, r := range w.masters {
+		if r == run {
+			e = max(e, epoch)
+		}
+	}
+	return e
+}
+
+// checkDrop: what a replica gives up is in what it takes instead, or its loss
+// was authorised by name (I3).
+func (n *simNode) checkDrop(w *world, up *simNode) {
+	if n.discard != nil && *n.discard == n.pos || n.local {
+		return
+	}
+	if len(up.log) < len(n.log) || !slices.Equal(up.log[:len(n.log)], n.log) {
+		w.violated("I3: %s drops %s for %s, which does not contain it", n.run, n.pos, up.pos)
+	}
+}
