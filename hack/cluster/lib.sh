@@ -44,6 +44,9 @@ else
 	process_cgroup=/sys/fs/cgroup/pids/$cgroup
 fi
 
+# Folders that every node covers with its own, and that this machine may lack.
+mount_points=(/var/lib/kubelet /var/lib/cni)
+
 say() { printf 'cluster: %s\n' "$*"; }
 
 die() {
@@ -107,16 +110,18 @@ kubectl() { "$bin/kubectl" "$@"; }
 # nodes' mounts (volumes, container file systems, sockets) are in the nodes' own
 # mount namespaces and go with the last process there.
 clear_cluster() {
-	local namespace hierarchy
+	local namespace group folder
 	kill_all_processes
 	ip link delete "$host_link" 2>/dev/null || true # routes go with it
 	for namespace in /run/netns/"$(namespace_of '')"*; do
 		[[ ! -e $namespace ]] || ip netns delete "${namespace##*/}"
 	done
-	for hierarchy in "${cgroup_hierarchies[@]}"; do
-		[[ ! -d $hierarchy/$cgroup ]] || find "$hierarchy/$cgroup" -depth -type d -exec rmdir {} +
+	for group in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$cgroup"); do
+		find "$group" -depth -type d -exec rmdir {} +
 	done
-	[[ ! -d /var/lib/kubelet ]] || rmdir --ignore-fail-on-non-empty /var/lib/kubelet
+	for folder in "${mount_points[@]}"; do
+		[[ ! -d $folder ]] || rmdir --ignore-fail-on-non-empty "$folder"
+	done
 	# The logs stay until the next start: they are what is left to read.
 	[[ ! -d $work ]] || find "$work" -mindepth 1 -maxdepth 1 ! -name logs -exec rm -rf --one-file-system {} +
 }

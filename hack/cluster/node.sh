@@ -35,7 +35,7 @@ make_cgroups() {
 # with the node's last process.
 start_containerd() {
 	local n=$1 dir=$work/node-$1
-	mkdir -p "$dir"/{containerd,kubelet,log/containers,volumes} /var/lib/kubelet
+	mkdir -p "$dir"/{containerd,kubelet,log/containers,volumes} "${mount_points[@]}"
 	: >"$dir/resolv.conf" # pods inherit no search domains of this machine
 	cat >"$dir/cni.conflist" <<-EOF
 		{"cniVersion": "0.4.0", "name": "pods", "plugins": [{
@@ -63,6 +63,7 @@ start_containerd() {
 		unshare --mount --propagation private bash -euc '
 			mount -t tmpfs -o mode=0755 run /run
 			mount --bind "$0/log" /var/log
+			mount -t tmpfs cni /var/lib/cni
 			mount --bind "$0/kubelet" /var/lib/kubelet
 			mount --make-rshared /
 			mkdir -p /run/netns /run/cni-conf /run/lock
