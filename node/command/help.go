@@ -11,11 +11,12 @@ func HelpSpec(since string, categories Category, lines ...string) Spec {
 	return Spec{
 		Name: "help", Arity: 2, Flags: Loading | Stale, Categories: categories,
 		Since: since, Complexity: "O(1)", Summary: "Show what the subcommands do",
-		Handler: func(ctx *Context) { replyHelp(ctx, lines) },
+		Handler: func(ctx *Context) { ReplyHelp(ctx, lines) },
 	}
 }
 
-func replyHelp(ctx *Context, lines []string) {
+// ReplyHelp writes the lines, with what all containers have around them.
+func ReplyHelp(ctx *Context, lines []string) {
 	w := ctx.Reply
 	w.ArrayLen(len(lines) + 3)
 	w.Simple(strings.ToUpper(string(ctx.Argv[0])) + " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")

@@ -5,6 +5,9 @@ package engine
 
 import "time"
 
+// reclaimSlice bounds what a turn of the cron frees of flushed data.
+const reclaimSlice = time.Millisecond
+
 // runCron does the periodic work, hz times a second. Called without the lock.
 func (e *Engine) runCron() {
 	e.Lock()
@@ -19,39 +22,44 @@ func (e *Engine) runCron() {
 			return
 		case now := <-ticker.C:
 			e.Lock()
-			e.tick(now)
-			if now.Sub(second) >= time.Second {
-				second = now
-				e.eachSecond(now)
+			paused := e.debugging.cronPaused
+			if !paused {
+				e.BatchBegin()
+				e.tick()
+				if now.Sub(second) >= time.Second {
+					second = now
+					e.eachSecond(now)
+				}
+				e.BatchEnd()
 			}
-			if e.cfg.Hz != hz {
-				hz = e.cfg.Hz
+			changed := e.cfg.Hz != hz
+			hz = e.cfg.Hz
+			e.Unlock()
+			if changed {
 				ticker.Reset(time.Second / time.Duration(hz))
 			}
-			e.BatchEnd()
-			e.Unlock()
+			if !paused {
+				e.runExpireCycle()
+			}
 		}
 	}
 }
 
 // tick is the work of every turn.
-func (e *Engine) tick(time.Time) {
-	e.readClock()
-	e.expireCycle()
-	e.sessionCron()
+func (e *Engine) tick() {
+	e.store.SetClock(e.now)
+	e.store.Reclaim(reclaimSlice)
 	e.savingCron()
+	e.shutdownCron()
+	if e.snapshot != nil {
+		e.saving.asidePeak = max(e.saving.asidePeak, e.store.Memory().Aside)
+	}
 }
 
 // eachSecond is the work of every second.
 func (e *Engine) eachSecond(now time.Time) {
-	e.stats.sample(e.clock)
+	e.sampleStats()
+	e.sampleMemory()
+	e.sessionCron()
 	e.replicationCron(now)
-}
-
-// sample updates instantaneous_ops_per_sec.
-func (s *stats) sample(clock int64) {
-	if elapsed := clock - s.opsAt; s.opsAt != 0 && elapsed > 0 {
-		s.opsPerSecond = (s.commands - s.opsCount) * int64(time.Second) / elapsed
-	}
-	s.opsAt, s.opsCount = clock, s.commands
 }

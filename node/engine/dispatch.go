@@ -5,7 +5,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,36 +16,51 @@ import (
 func (s *Session) Execute(argv [][]byte) server.Verdict {
 	e := s.e
 	s.lastUsed = e.clock
-	s.totalCalls++
 	before := s.reply.Len()
 
 	cmd, refusal := e.resolve(argv)
+	if cmd != nil {
+		s.lastCmd = cmd
+	}
 	if refusal == "" {
-		refusal = e.refuse(s, cmd, argv)
+		refusal = e.refuse(s, cmd)
 	}
 	switch {
 	case refusal != "":
 		s.refused(cmd, refusal)
-	case s.tx.open && !slices.Contains(unqueued, cmd.FullName):
+	case e.pauses.kind != pauseNone && e.holds(s, cmd):
+		s.postpone()
+		return server.Postpone
+	case s.tx.open && !e.immediate[cmd]:
 		s.enqueue(cmd, argv)
 	default:
 		e.call(s, cmd, argv)
 		e.endUnit()
 	}
 
-	s.applyReplyMode(before)
-	if s.closing {
+	if s.replies != repliesOn {
+		s.applyReplyMode(before)
+	}
+	switch {
+	case s.closing:
 		return server.CloseAfterReply
+	case s.blocked != nil:
+		return server.Hold
 	}
 	return server.Next
 }
 
-// refused answers a command that was not run. In a transaction it spoils it.
+// refused answers a command that was not run. In a transaction it spoils it,
+// and EXEC itself ends it.
 func (s *Session) refused(cmd *command.Command, text string) {
 	if cmd != nil {
 		cmd.Stats.Rejected++
 	}
 	s.tx.spoilt = s.tx.open
+	if cmd != nil && cmd == s.e.execCmd {
+		s.discardTransaction()
+		text = "EXECABORT Transaction discarded because of: " + text
+	}
 	s.e.replyError(s, text)
 }
 
@@ -87,6 +101,9 @@ func unknownCommand(argv [][]byte) string {
 // call runs a handler and takes note of what it changed. The unit stays open:
 // the caller ends it.
 func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
+	if len(e.monitors) != 0 {
+		e.feedMonitors(s, cmd, argv)
+	}
 	ctx := &e.ctx
 	ctx.Begin(e, argv)
 	ctx.Session = s
@@ -94,15 +111,16 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
 	ctx.Now = e.now
 	ctx.FromMaster = s.fromMaster
-	ctx.Replica = e.replication.isReplica() && !s.fromMaster
+	ctx.Replica = e.leavesExpired(s)
 	errorsBefore := e.stats.errorReplies
+	begin := e.mark
 
-	begin := e.elapsed()
 	cmd.Handler(ctx)
-	end := e.elapsed()
 
+	e.mark = e.elapsed()
+	took := e.mark - begin
 	cmd.Stats.Calls++
-	cmd.Stats.Nanos += end - begin
+	cmd.Stats.Nanos += took
 	if e.stats.errorReplies != errorsBefore {
 		cmd.Stats.Failed++
 	}
@@ -111,6 +129,15 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	if ctx.Verbatim() {
 		e.Propagate(s.index, argv)
 	}
+	if took >= e.slowAt {
+		e.noteSlow(s, cmd, argv, took)
+	}
+}
+
+// leavesExpired tells whether keys found expired are hidden only: on a replica,
+// and while a pause keeps the stream still.
+func (e *Engine) leavesExpired(s *Session) bool {
+	return !s.fromMaster && (e.replication.isReplica() || e.pauses.kind != pauseNone)
 }
 
 // elapsed is the monotonic time since the process began, in nanoseconds.

@@ -27,6 +27,7 @@ import (
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/config"
+	"github.com/espalier-io/espalier/node/info"
 	"github.com/espalier-io/espalier/node/log"
 	"github.com/espalier-io/espalier/node/server"
 	"github.com/espalier-io/espalier/node/store"
@@ -38,31 +39,51 @@ type Engine struct {
 	cfg *config.Config
 	log *log.Logger
 
-	table *command.Table
-	store *store.Store
-	ctx   command.Context // used again for every call
+	table            *command.Table
+	execCmd, pingCmd *command.Command
+	immediate        map[*command.Command]bool // executed, not queued, in a transaction
+	store            *store.Store
+	ctx              command.Context // used again for every call
 
 	runID     string // 40 hex digits, new with every process
 	startedAt time.Time
 
 	// now and clock are read once for a batch: Unix milliseconds for expiry,
-	// monotonic nanoseconds since startedAt for durations.
+	// monotonic nanoseconds since startedAt for durations. mark is the moment
+	// at which the last call ended, so that one look at the clock serves the
+	// end of a call and the beginning of the next.
 	now   int64
 	clock int64
+	mark  int64
 
 	sessions      map[int64]*Session
 	nextSessionID int64
+	blocked       int // sessions that wait
 	watched       watched
+	monitors      []*Session
+	pauses        pauses
 
 	unit  unit  // what the running call or transaction propagates
 	inTx  bool  // inside EXEC: the unit is flushed at its end
 	dirty int64 // changes since the last save
-	stats stats
+
+	stats       stats
+	serverStats func() server.Stats
+	sections    info.Registry
+	memory      memoryWatch
+	slowlog     slowlog
+	slowAt      int64 // nanoseconds from which on a call is slow
+	expire      expireCycle
+	debugging   debugging
 
 	replication replication
-	saving      saving
 	managed     managed
-	shutdown    shutdown
+
+	loading  *loading // nil when not
+	lastLoad lastLoad
+	snapshot *snapshotJob // the one in progress
+	saving   saving
+	shutdown shutdown
 
 	stop chan struct{} // closed by Stop
 	done sync.WaitGroup
@@ -72,7 +93,7 @@ type Engine struct {
 type Families [][]command.Spec
 
 // New makes an engine with an empty data set, loading nothing and serving
-// nobody yet: Start does. Called without the lock.
+// nobody yet: Load and Start do. Called without the lock.
 func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 	e := &Engine{
 		cfg:       cfg,
@@ -82,8 +103,23 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 		sessions:  make(map[int64]*Session),
 		stop:      make(chan struct{}),
 	}
+	e.readClock()
 	e.store = e.newStore()
 	e.watched.init()
+	e.saving.init(e.now)
+	e.shutdown.init()
+	e.setSlowAt()
+	e.log.SetLevel(logLevels[cfg.LogLevel])
+	e.replication.init(e)
+	e.managed.init(e)
+	e.buildTable(families)
+	e.registerInfo()
+	e.watchConfig()
+	e.memory.startup = e.usedMemory()
+	return e
+}
+
+func (e *Engine) buildTable(families Families) {
 	e.table = command.NewTable(append(Families{
 		e.connectionCommands(),
 		e.transactionCommands(),
@@ -91,11 +127,12 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 		e.persistenceCommands(),
 		e.replicationCommands(),
 	}, families...)...)
-	e.readClock()
-	e.replication.init(e)
-	e.managed.init(e)
-	e.watchConfig()
-	return e
+	e.execCmd = e.table.ByFullName("exec")
+	e.pingCmd = e.table.ByFullName("ping")
+	e.immediate = make(map[*command.Command]bool)
+	for _, name := range immediate {
+		e.immediate[e.table.ByFullName(name)] = true
+	}
 }
 
 // NewRunID draws 40 random hex digits: a run id or a replication id.
@@ -106,7 +143,8 @@ func NewRunID() string {
 }
 
 func (e *Engine) newStore() *store.Store {
-	return store.New(store.Options{Databases: e.cfg.Databases})
+	cfg := e.cfg.Current()
+	return store.New(store.Options{Databases: cfg.Databases, MaxValue: int(cfg.ProtoMaxBulkLen)})
 }
 
 // Lock takes the execution lock. Called without it.
@@ -128,7 +166,11 @@ func (e *Engine) readClock() {
 	t := time.Now()
 	e.now = t.UnixMilli()
 	e.clock = int64(t.Sub(e.startedAt))
+	e.mark = e.clock
 }
+
+// sinceStart is a fresh look at the monotonic clock.
+func (e *Engine) sinceStart() time.Duration { return time.Since(e.startedAt) }
 
 // Connected admits a connection (server.Handler).
 func (e *Engine) Connected(conn server.Conn) (server.Session, error) {

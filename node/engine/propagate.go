@@ -91,11 +91,13 @@ var delWord, unlinkWord = []byte("DEL"), []byte("UNLINK")
 // (command.Host).
 func (e *Engine) Expired(db int, key []byte) {
 	e.stats.expired++
-	e.Propagate(db, [][]byte{e.deletionWord(e.cfg.LazyfreeLazyExpire), key})
+	e.Propagate(db, [][]byte{e.ExpireWord(), key})
 }
 
-func (e *Engine) deletionWord(lazy bool) []byte {
-	if lazy {
+// ExpireWord is how the deletion of an expired key is said on the stream
+// (command.Host).
+func (e *Engine) ExpireWord() []byte {
+	if e.cfg.LazyfreeLazyExpire {
 		return unlinkWord
 	}
 	return delWord

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/info"
+	"github.com/espalier-io/espalier/node/rdb"
 )
 
 // replication is the node's place in its tree: the stream that it writes or
@@ -41,7 +43,9 @@ func (r *replication) stale() bool {
 }
 
 // enoughGoodReplicas is min-replicas-to-write's question.
-func (r *replication) enoughGoodReplicas() bool { return r.following || r.e.cfg.MinReplicasToWrite == 0 }
+func (r *replication) enoughGoodReplicas() bool {
+	return r.following || r.e.cfg.MinReplicasToWrite == 0
+}
 
 // selectDB puts a SELECT on the stream where the last one differs.
 func (r *replication) selectDB(db int) {
@@ -64,5 +68,40 @@ func (e *Engine) replicaLost(*Session) {}
 
 // replicationCron is the work of each second.
 func (e *Engine) replicationCron(time.Time) {}
+
+// replicaAlive notes a replica's empty line: it is loading a snapshot.
+func (e *Engine) replicaAlive(*Session) {}
+
+// dumpPosition is where the data set stands in the stream, for the header of a
+// dump; nil where that has no meaning.
+func (r *replication) dumpPosition() *rdb.Replication { return nil }
+
+// restore takes over the position of the dump that the start has read.
+func (r *replication) restore(rdb.Replication) {}
+
+// replicasCaughtUp tells whether every replica has acknowledged the whole
+// stream.
+func (r *replication) replicasCaughtUp() bool { return true }
+
+// hurryReplicas asks the replicas for their acknowledgements.
+func (r *replication) hurryReplicas() {}
+
+// logLaggards tells, at a shutdown, which replicas lack something.
+func (r *replication) logLaggards() {}
+
+// backlogMemory is what the stream keeps, in bytes.
+func (r *replication) backlogMemory() int64 { return 0 }
+
+// changeID begins a new history.
+func (r *replication) changeID() {}
+
+// infoReplication is a section of INFO.
+func (e *Engine) infoReplication(f *info.Fields) {
+	role := "master"
+	if e.replication.isReplica() {
+		role = "slave"
+	}
+	f.Str("role", role)
+}
 
 func (e *Engine) replicationCommands() []command.Spec { return nil }

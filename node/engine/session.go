@@ -5,7 +5,10 @@ package engine
 
 import (
 	"errors"
+	"net/netip"
 
+	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/resp"
 	"github.com/espalier-io/espalier/node/server"
 	"github.com/espalier-io/espalier/node/store"
@@ -33,18 +36,20 @@ type Session struct {
 	user                      string
 	authenticated             bool
 	fromMaster                bool // feeds from our master's stream
-	noEvict, noTouch          bool
+	monitoring                bool
+	noEvict                   bool
 	closing                   bool // no more commands; close once the replies are out
 
-	tx transaction
+	tx      transaction
+	blocked *blocking
 
 	downstream *downstream // it is a replica of ours
+	onKill     func()      // ends a session that has no connection (CLIENT KILL TYPE master)
 
-	createdAt  int64 // e.clock
-	lastUsed   int64 // e.clock
-	lastCmd    string
-	overSince  int64 // e.clock since when the soft output limit is exceeded, 0 when it is not
-	totalCalls int64
+	createdAt int64 // e.clock
+	lastUsed  int64 // e.clock
+	lastCmd   *command.Command
+	overSince int64 // e.clock since when the soft output limit is exceeded, 0 when it is not
 }
 
 // replyMode is CLIENT REPLY's.
@@ -61,7 +66,7 @@ func (e *Engine) newSession(conn server.Conn) *Session {
 	e.nextSessionID++
 	s := &Session{
 		e: e, conn: conn, id: e.nextSessionID,
-		user:          "default",
+		user:          defaultUser,
 		authenticated: e.cfg.RequirePass == "",
 		createdAt:     e.clock,
 		lastUsed:      e.clock,
@@ -89,17 +94,41 @@ func (s *Session) TakeReplies(spare []byte) []byte { return s.reply.Take(spare) 
 // ProtocolError answers a malformed request; the loop closes afterwards
 // (server.Session).
 func (s *Session) ProtocolError(msg string) {
-	s.reply.Error("ERR " + msg)
+	s.e.replyError(s, "ERR "+msg)
 	s.closing = true
 }
 
 // Disconnected forgets the session (server.Session).
 func (s *Session) Disconnected() {
 	s.unwatchAll()
+	if b := s.blocked; b != nil {
+		if b.cancel != nil {
+			b.cancel()
+		}
+		s.leaveBlock()
+	}
+	s.e.stopMonitoring(s)
 	if s.downstream != nil {
 		s.e.replicaLost(s)
 	}
 	delete(s.e.sessions, s.id)
+}
+
+// KeepAlive notes a sign of life (server.Session).
+func (s *Session) KeepAlive() {
+	s.lastUsed = s.e.clock
+	if s.downstream != nil {
+		s.e.replicaAlive(s)
+	}
+}
+
+// local tells whether the client is on this machine.
+func (s *Session) local() bool {
+	if s.conn == nil || s.conn.IsUnix() {
+		return true
+	}
+	addr, err := netip.ParseAddrPort(s.conn.RemoteAddr())
+	return err == nil && addr.Addr().Unmap().IsLoopback()
 }
 
 // close ends the connection, at once or when the replies are written.
@@ -110,10 +139,123 @@ func (s *Session) close(afterReplies bool) {
 	}
 }
 
+// kill ends the session on somebody else's word.
+func (s *Session) kill() {
+	if s.onKill != nil {
+		s.onKill()
+		return
+	}
+	s.close(false)
+}
+
 // push wakes the owner of the connection after something was appended to the
 // replies of a session other than the one that is executing.
 func (s *Session) push() {
 	if s.conn != nil {
 		s.conn.Flush()
 	}
+}
+
+// unsent is the number of reply bytes that the client has not taken yet.
+func (s *Session) unsent() int {
+	n := s.reply.Len()
+	if s.conn != nil {
+		n += s.conn.Unsent()
+	}
+	return n
+}
+
+// memory is about what a session occupies, in bytes.
+func (s *Session) memory() int {
+	const fixed = 1024
+	n := fixed + s.unsent() + s.tx.bytes
+	if s.conn != nil {
+		used, free := s.conn.InputBuffer()
+		n += used + free
+	}
+	return n
+}
+
+// checkOutput applies client-output-buffer-limit to a session that has so many
+// bytes waiting: beyond the hard limit, or beyond the soft one for too long, it
+// is closed. It returns false when it was.
+func (s *Session) checkOutput(class config.ClientClass, waiting uint64) bool {
+	limit := &s.e.cfg.OutputBufferLimits[class]
+	soft := limit.Soft != 0 && waiting >= limit.Soft
+	if !soft {
+		s.overSince = 0
+	} else if s.overSince == 0 {
+		s.overSince = max(s.e.clock, 1)
+	}
+	over := limit.Hard != 0 && waiting >= limit.Hard ||
+		soft && s.e.clock-s.overSince > int64(limit.SoftPeriod)
+	if !over || s.closing {
+		return true
+	}
+	s.e.stats.limitDisconnects++
+	s.e.log.Warningf("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", s.describeForLog())
+	s.kill()
+	return false
+}
+
+func (s *Session) describeForLog() string {
+	line := s.describe(nil)
+	return string(line[:len(line)-1])
+}
+
+// sessionCron closes, once a second, idle clients and those that were too long
+// over a soft limit.
+func (e *Engine) sessionCron() {
+	idle := int64(e.cfg.ClientTimeout)
+	for _, s := range e.sessions {
+		if s.conn == nil || s.closing {
+			continue
+		}
+		if idle > 0 && e.clock-s.lastUsed > idle && s.downstream == nil && s.blocked == nil && !s.monitoring {
+			e.log.Verbosef("Closing idle client")
+			s.close(false)
+			continue
+		}
+		if s.downstream == nil {
+			s.checkOutput(s.limitClass(), uint64(s.unsent()))
+		}
+	}
+}
+
+// sessionCensus is what INFO tells about the sessions together.
+type sessionCensus struct {
+	clients, blocked, timing, watching, monitors, replicas int
+	maxInput, maxOutput                                    int
+	memory, replicaMemory                                  int
+}
+
+func (e *Engine) census() (c sessionCensus) {
+	for _, s := range e.sessions {
+		if s.downstream != nil {
+			c.replicas++
+			c.replicaMemory += s.memory()
+			continue
+		}
+		if s.conn == nil {
+			continue
+		}
+		c.clients++
+		c.memory += s.memory()
+		used, free := s.conn.InputBuffer()
+		c.maxInput = max(c.maxInput, used+free)
+		c.maxOutput = max(c.maxOutput, s.unsent())
+		if s.blocked != nil {
+			c.blocked++
+			if s.blocked.timer != nil {
+				c.timing++
+			}
+		}
+		if s.monitoring {
+			c.monitors++
+		}
+		if len(s.tx.keys) > 0 {
+			c.watching++
+		}
+	}
+	return c
 }

@@ -7,14 +7,16 @@ import (
 	"slices"
 
 	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/store"
 )
 
 // transaction is a session's MULTI … EXEC and its watched keys.
 type transaction struct {
 	open   bool
-	spoilt bool // a queued command was refused: EXEC answers EXECABORT
-	broken bool // a watched key changed: EXEC answers null
-	flags  command.Flags
+	spoilt bool          // a queued command was refused: EXEC answers EXECABORT
+	broken bool          // a watched key changed: EXEC answers null
+	flags  command.Flags // what any of the queued commands has
+	lacks  command.Flags // what any of them lacks
 	queue  []queued
 	bytes  int
 	keys   []watchedKey
@@ -26,9 +28,9 @@ type queued struct {
 	argv [][]byte
 }
 
-// unqueued are the commands that are executed, not queued, inside a
+// immediate are the commands that are executed, not queued, inside a
 // transaction.
-var unqueued = []string{"exec", "discard", "multi", "watch", "quit", "reset"}
+var immediate = []string{"exec", "discard", "multi", "watch", "quit", "reset"}
 
 func (e *Engine) transactionCommands() []command.Spec {
 	const group = "transactions"
@@ -78,6 +80,7 @@ func (s *Session) discardTransaction() {
 // enqueue copies a command into the transaction.
 func (s *Session) enqueue(cmd *command.Command, argv [][]byte) {
 	s.tx.flags |= cmd.Flags
+	s.tx.lacks |= ^cmd.Flags
 	s.tx.queue = append(s.tx.queue, queued{cmd: cmd, argv: copyArgs(argv)})
 	for _, a := range argv {
 		s.tx.bytes += len(a)
@@ -171,8 +174,8 @@ func (s *Session) watch(ctx *command.Context, key []byte) {
 	if slices.ContainsFunc(s.tx.keys, func(k watchedKey) bool { return k.db == db && k.key == string(key) }) {
 		return
 	}
-	v, ok := ctx.DB.Get(key)
-	expired := ok && v.ExpireAt() >= 0 && v.ExpireAt() <= ctx.Now
+	v, ok := ctx.DB.Peek(key)
+	expired := ok && v.ExpireAt() >= 0 && v.ExpireAt() < ctx.Now
 	s.tx.keys = append(s.tx.keys, watchedKey{db: db, key: string(key), expired: expired})
 	s.e.watched.add(db, string(key), s)
 }
@@ -184,8 +187,8 @@ func (s *Session) watchedExpired() bool {
 		if k.expired {
 			continue
 		}
-		v, ok := s.e.store.DB(k.db).Get([]byte(k.key))
-		if ok && v.ExpireAt() >= 0 && v.ExpireAt() <= s.e.now {
+		v, ok := s.e.store.DB(k.db).Peek([]byte(k.key))
+		if ok && v.ExpireAt() >= 0 && v.ExpireAt() < s.e.now {
 			return true
 		}
 	}
@@ -237,38 +240,54 @@ func (w *watched) touch(db int, key []byte) {
 // breakWatch marks the transaction broken; the removal of a key that had
 // expired before the watch began does not.
 func (s *Session) breakWatch(db int, key []byte) {
-	for i := range s.tx.keys {
-		k := &s.tx.keys[i]
-		if k.db != db || k.key != string(key) {
-			continue
-		}
-		if k.expired && !s.e.exists(db, key) {
-			k.expired = false
-			return
-		}
-		s.tx.broken = true
+	k := s.watching(db, string(key))
+	if k.expired && !s.e.store.DB(db).Has(key) {
+		k.expired = false
+		return
 	}
-}
-
-// exists tells whether a key is in the table, expired or not.
-func (e *Engine) exists(db int, key []byte) bool {
-	_, ok := e.store.DB(db).Get(key)
-	return ok
+	s.tx.broken = true
 }
 
 // touchDatabase breaks the transactions that watch a key of a database which
-// is about to be emptied or replaced by other (nil: emptied): a key counts as
-// changed when it is on either side.
-func (w *watched) touchDatabase(db int, here, other func(key []byte) bool) {
-	if w.count == 0 || db >= len(w.byKey) {
+// is about to be emptied, or replaced by what next holds. A key counts as
+// changed when it is on either side, unless nobody could have seen it on both:
+// a key that had expired is as good as none.
+func (w *watched) touchDatabase(index int, here, next *store.DB, now int64) {
+	if w.count == 0 || index >= len(w.byKey) {
 		return
 	}
-	for key, sessions := range w.byKey[db] {
-		if k := []byte(key); !here(k) && (other == nil || !other(k)) {
+	for name, sessions := range w.byKey[index] {
+		key := []byte(name)
+		before := here.Has(key)
+		after, afterExpired := false, false
+		if next != nil {
+			v, ok := next.Peek(key)
+			after, afterExpired = ok, ok && v.ExpireAt() >= 0 && v.ExpireAt() < now
+		}
+		if !before && !after {
 			continue
 		}
 		for _, s := range sessions {
-			s.tx.broken = true
+			k := s.watching(index, name)
+			switch {
+			case k.expired && !after:
+				k.expired = false
+			case k.expired && afterExpired:
+			case !before && afterExpired:
+				k.expired = true
+			default:
+				s.tx.broken = true
+			}
 		}
 	}
+}
+
+// watching finds a key that the session is known to watch.
+func (s *Session) watching(db int, key string) *watchedKey {
+	for i := range s.tx.keys {
+		if k := &s.tx.keys[i]; k.db == db && k.key == key {
+			return k
+		}
+	}
+	panic("the index of watched keys names a session that does not watch " + key)
 }

@@ -1,0 +1,163 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/espalier-io/espalier/node/config"
+	"github.com/espalier-io/espalier/node/rdb"
+	"github.com/espalier-io/espalier/node/store"
+)
+
+// loading is a data set being read, while clients are told -LOADING. It is
+// read into a store of its own: nobody sees half of it.
+type loading struct {
+	startedAt time.Time
+	total     int64        // bytes
+	read      atomic.Int64 // bytes
+}
+
+// lastLoad is what INFO persistence tells about the last dump that was read.
+type lastLoad struct {
+	keys, expired int64
+	summary       rdb.Summary
+}
+
+// Load reads the dump that the configuration names, if there is one. Clients
+// can be connected already: they get -LOADING. An error means that the node
+// must not go on, because it would replace what is on the disk by less; its
+// text says where the dump is damaged and what to do. Called without the lock,
+// before Start.
+func (e *Engine) Load() error {
+	cfg := e.cfg.Current()
+	path := dumpPath(cfg)
+	progress := &loading{startedAt: time.Now()}
+	if f, err := os.Stat(path); err == nil {
+		progress.total = f.Size()
+	}
+	e.Lock()
+	e.loading = progress
+	e.Unlock()
+
+	next := e.newStore()
+	h := e.newLoadHandler(next, cfg)
+	sum, err := rdb.LoadFile(path, h, rdb.LoadOptions{Progress: progress.read.Store})
+	absent := errors.Is(err, fs.ErrNotExist)
+
+	e.Lock()
+	defer e.Unlock()
+	e.BatchBegin()
+	e.loading = nil
+	if err != nil && !absent {
+		next.Close()
+		return e.loadFailed(path, err)
+	}
+	if !absent {
+		e.adoptStore(next)
+		e.loaded(sum, h)
+		e.log.Noticef("DB loaded from disk: %.3f seconds", time.Since(progress.startedAt).Seconds())
+	}
+	return e.managed.loaded(sum.Header)
+}
+
+// loadFailed logs why the node stops and returns it.
+func (e *Engine) loadFailed(path string, err error) error {
+	var unsupported *rdb.UnsupportedError
+	advice := "Restore a backup of it, or repair it (redis-check-rdb tells what is whole); " +
+		"moving it away starts the node empty, and a save then replaces it for good"
+	if errors.As(err, &unsupported) {
+		advice = "Remove such keys with a server that knows their type and save again"
+	}
+	err = fmt.Errorf("loading %s: %w. %s", path, err, advice)
+	e.log.Warningf("Fatal error loading the DB: %v. Exiting.", err)
+	return err
+}
+
+// loaded takes note of a dump that was read into the data set.
+func (e *Engine) loaded(sum rdb.Summary, h *loadHandler) {
+	if r := sum.Header.Replication; r != nil && r.ID != "" {
+		e.replication.restore(*r)
+	}
+	e.lastLoad = lastLoad{keys: h.keys, expired: h.expired, summary: sum}
+	e.log.Noticef("Loading RDB produced by version %s", sum.Header.RedisVersion)
+	e.log.Noticef("RDB age %d seconds", max(0, e.now/1000-sum.Header.CreatedAt))
+	e.log.Noticef("RDB memory usage when created %.2f Mb", float64(sum.Header.UsedMemory)/(1<<20))
+	e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d.", h.keys, h.expired)
+}
+
+// loadHandler puts what a dump holds into a store that nobody else sees, or,
+// for DEBUG RELOAD NOFLUSH, into the data set under the lock.
+type loadHandler struct {
+	st          *store.Store
+	now         int64 // Unix milliseconds
+	dropExpired bool
+	unique      bool // a key that is there already is an error
+	delay       saveDelay
+
+	keys, expired int64
+	replicated    bool // the dump has a place in a stream
+}
+
+// newLoadHandler loads for this node's role: a master drops keys that have
+// expired, unless its replicas have to be told, which the active cycle does; a
+// replica, and a node that doesn't know its role yet, keeps them.
+func (e *Engine) newLoadHandler(st *store.Store, cfg *config.Values) *loadHandler {
+	return &loadHandler{
+		st: st, now: time.Now().UnixMilli(), unique: true,
+		dropExpired: cfg.ReplicaOf == (config.HostPort{}) && !cfg.Managed,
+		delay:       saveDelay{delay: cfg.KeyLoadDelay},
+	}
+}
+
+// Aux notes whether the dump has a place in a stream (rdb.Handler).
+func (h *loadHandler) Aux(name, _ string) error {
+	h.replicated = h.replicated || name == "repl-id"
+	return nil
+}
+
+// Resize makes room for what is announced, within reason (rdb.Handler).
+func (h *loadHandler) Resize(db int, keys, _ uint64) error {
+	const reason = 64 << 20
+	if db < h.st.NumDBs() && h.st.DB(db).Len() == 0 {
+		h.st.DB(db).Reserve(int(min(keys, reason)))
+	}
+	return nil
+}
+
+// Item stores a key (rdb.Handler).
+func (h *loadHandler) Item(it *rdb.Item) error {
+	if it.DB >= h.st.NumDBs() {
+		return fmt.Errorf("the dump has a database %d, and the directive databases allows %d", it.DB, h.st.NumDBs())
+	}
+	h.delay.afterKey()
+	if h.dropExpired && !h.replicated && it.ExpireAt != rdb.NoExpiry && it.ExpireAt < h.now {
+		h.expired++
+		return nil
+	}
+	db := h.st.DB(it.DB)
+	added, err := db.Set(it.Key, it.String, false)
+	switch {
+	case err != nil:
+		return err
+	case !added && h.unique:
+		return fmt.Errorf("the key %.128q of database %d is there twice", it.Key, it.DB)
+	}
+	if it.ExpireAt != rdb.NoExpiry {
+		db.SetExpire(it.Key, it.ExpireAt)
+	}
+	switch it.Usage.Kind {
+	case rdb.UsageIdle:
+		db.SetAccess(it.Key, h.st.IdleAccess(int64(it.Usage.Value)))
+	case rdb.UsageFrequency:
+		db.SetAccess(it.Key, h.st.FrequencyAccess(int(it.Usage.Value)))
+	}
+	h.keys++
+	return nil
+}
