@@ -12,6 +12,7 @@ generated=(
   api/v1alpha1/zz_generated.rules.go
   api/v1alpha1/zz_generated.deepcopy.go
   config/crd/bases
+  charts/espalier/files/crds
 )
 
 digest() {
@@ -26,6 +27,8 @@ go -C hack/tools build -o "$PWD/bin/tools/controller-gen" sigs.k8s.io/controller
 go run ./api/v1alpha1/internal/rulesgen api/v1alpha1/zz_generated.rules.go
 bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 bin/tools/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+mkdir -p charts/espalier/files/crds
+cp config/crd/bases/*.yaml charts/espalier/files/crds/
 
 if [[ "${1:-}" == --check && "$before" != "$(digest)" ]]; then
   echo "generated files were out of date: run hack/generate.sh and commit the result" >&2
