@@ -120,6 +120,9 @@ func (db *DB) Move(key []byte, dst *DB) bool {
 	return true
 }
 
+// maxReserve bounds what Reserve believes: a damaged dump may say anything.
+const maxReserve = 1 << 26
+
 // Reserve prepares an empty database for so many keys, which spares the work
 // of growing: for a load from a dump, whose RESIZEDB tells.
-func (db *DB) Reserve(keys int) { db.ks.presize(keys) }
+func (db *DB) Reserve(keys int) { db.ks.presize(min(keys, maxReserve)) }

@@ -19,8 +19,8 @@ type expiryIndex struct {
 	words  vector
 	sumLo  uint64 // the sum of all times of expiry, 128 bits, two's complement
 	sumHi  uint64
-	cursor uint64
-	origin int64 // the time, ms, from which hints count
+	left   uint64 // words that NextExpired's round has still to see, plus one; 0: no round
+	origin int64  // the time, ms, from which hints count
 }
 
 // A hint is the time of expiry in units of 8.192 seconds from the index's origin,
@@ -154,26 +154,30 @@ func (db *DB) AverageTTL(now int64) int64 {
 // stopped. It takes at most *budget steps, one for every key with a time to
 // live that it passes, and subtracts what it took. The caller, an active
 // expire cycle, deletes the key, propagates that and calls again until ok is
-// false: nothing expired was met within the budget, or the end of a round was
-// reached, of which the remaining *budget tells.
+// false: the budget is spent, or a round through all keys is complete and the
+// next call begins another.
 func (db *DB) NextExpired(now int64, budget *int) (key []byte, ok bool) {
 	x := &db.ks.expires
 	// From the last to the first: the removal of an expired key moves the last
 	// one, which has been seen, into its place.
-	if x.cursor == 0 || x.cursor > x.words.len {
-		x.cursor = x.words.len
+	if x.left == 0 {
+		x.left = x.words.len + 1
 	}
+	x.left = min(x.left, x.words.len+1)
 	due := x.hint(now)
-	for x.cursor > 0 && *budget > 0 {
-		x.cursor--
+	for x.left > 1 && *budget > 0 {
+		x.left--
 		*budget--
-		word := *x.words.at(x.cursor)
+		word := *x.words.at(x.left - 1)
 		if word>>handleBits > due {
 			continue
 		}
 		if e := (entry{db.ks.a.ptr(handle(word & handleMask))}); e.expireAt() < now {
 			return e.key(), true
 		}
+	}
+	if x.left == 1 {
+		x.left = 0
 	}
 	return nil, false
 }

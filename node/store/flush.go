@@ -58,12 +58,9 @@ func (s *Store) dropAll() int {
 	old := s.a
 	s.a = newArena()
 	for _, db := range s.dbs {
-		if db.ks.snap != nil {
-			db.ks.snap.flushed = true
-		}
 		db.ks = newKeyspace(s)
 	}
-	s.garbage = nil
+	s.garbage = nil // it lies in the old arena
 	old.retire()
 	if !old.gone {
 		s.retired = append(s.retired, old)

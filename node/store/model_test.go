@@ -323,13 +323,13 @@ func (m *machine) sweep() {
 			want++
 		}
 	}
-	// A round may start in the middle: two see everything.
-	budget := 2*db.Expires() + 2
-	for {
+	// The first round may have begun before: with the second all is seen.
+	for rounds := 0; rounds < 2; {
+		budget := 1 + m.src.intn(50)
 		key, ok := db.NextExpired(now, &budget)
 		if !ok {
-			if budget == 0 || want == 0 || db.ks.expires.len() == 0 {
-				break
+			if budget > 0 {
+				rounds++
 			}
 			continue
 		}

@@ -1,0 +1,124 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/espalier-io/espalier/node/redistest"
+)
+
+// pair applies the same operations to a store and to a real Redis.
+type pair struct {
+	t     *testing.T
+	st    *Store
+	redis *redistest.Server
+	rng   *rand.Rand
+	soon  int64 // a time at which nothing of the test expires yet
+}
+
+func (p *pair) key() string { return "key:" + strconv.Itoa(p.rng.IntN(60)) }
+
+func (p *pair) text() string {
+	switch p.rng.IntN(3) {
+	case 0:
+		return strconv.FormatInt(p.rng.Int64()>>p.rng.IntN(64), 10)
+	case 1:
+		return strings.Repeat("0", p.rng.IntN(3)) + strconv.Itoa(p.rng.IntN(100))
+	}
+	return strings.Repeat(string(rune('a'+p.rng.IntN(26))), p.rng.IntN(2000))
+}
+
+// step applies one operation to database i.
+func (p *pair) step(i int) {
+	db, key := p.st.DB(i), p.key()
+	k := []byte(key)
+	switch p.rng.IntN(10) {
+	case 0, 1, 2:
+		text := p.text()
+		p.redis.Do("SET", key, text)
+		_, _ = db.Set(k, []byte(text), false)
+	case 3:
+		text := p.text()
+		p.redis.Do("APPEND", key, text)
+		_, _ = db.Append(k, []byte(text))
+	case 4:
+		offset, part := p.rng.IntN(100), p.text()+"x"
+		p.redis.Do("SETRANGE", key, strconv.Itoa(offset), part)
+		_, _ = db.SetRange(k, offset, []byte(part))
+	case 5:
+		at := p.soon + p.rng.Int64N(1<<40)
+		p.redis.Do("PEXPIREAT", key, strconv.FormatInt(at, 10))
+		db.SetExpire(k, at)
+	case 6:
+		p.redis.Do("DEL", key)
+		db.Delete(k)
+	case 7:
+		to := p.key()
+		if db.Has(k) {
+			p.redis.Do("RENAME", key, to)
+			db.Rename(k, []byte(to))
+		}
+	case 8:
+		to, other := p.key(), p.rng.IntN(4)
+		if other == i && to == key {
+			return // Redis refuses that
+		}
+		p.redis.Do("COPY", key, to, "DB", strconv.Itoa(other), "REPLACE")
+		db.Copy(k, p.st.DB(other), []byte(to))
+	case 9:
+		other := p.rng.IntN(4)
+		p.redis.Do("SWAPDB", strconv.Itoa(i), strconv.Itoa(other))
+		p.st.SwapDB(i, other)
+	}
+}
+
+func (p *pair) compare() {
+	p.t.Helper()
+	d := p.st.Digest()
+	if want := p.redis.Do("DEBUG", "DIGEST").Str; hex.EncodeToString(d[:]) != want {
+		p.t.Fatalf("digest %x, Redis has %s", d, want)
+	}
+	for i := range 4 {
+		p.redis.Do("SELECT", strconv.Itoa(i))
+		for key, v := range p.st.DB(i).All() {
+			d := v.Digest()
+			if want := p.redis.Do("DEBUG", "DIGEST-VALUE", string(key)).Elems[0].Str; hex.EncodeToString(d[:]) != want {
+				p.t.Fatalf("db %d, key %q: digest %x, Redis has %s", i, key, d, want)
+			}
+			if want := p.redis.Do("OBJECT", "ENCODING", string(key)).Str; v.Encoding().String() != want {
+				p.t.Fatalf("db %d, key %q: %s, Redis has %s", i, key, v.Encoding(), want)
+			}
+		}
+	}
+}
+
+// Digests and encodings are those of a real Redis, whatever the data set.
+func TestDigestAsRedis(t *testing.T) {
+	p := &pair{
+		t:     t,
+		st:    New(Options{}),
+		redis: redistest.Start(t, t.TempDir(), "--enable-debug-command", "yes"),
+		rng:   rand.New(rand.NewPCG(2, 3)),
+		soon:  time.Now().Add(24 * time.Hour).UnixMilli(),
+	}
+	defer p.st.Close()
+	p.compare() // both empty
+	for round := range 40 {
+		i := round % 4
+		p.redis.Do("SELECT", strconv.Itoa(i))
+		for range 30 {
+			p.step(i)
+		}
+		p.compare()
+	}
+	p.redis.Do("FLUSHALL")
+	p.st.FlushAll(false)
+	p.compare()
+}
