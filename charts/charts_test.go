@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,36 @@ func splitRules(object *unstructured.Unstructured) {
 	}
 	slices.SortFunc(lines, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
 	object.Object["rules"] = lines
+}
+
+// TestRightsAreThoseOfTheMarkers compares the operator's role to what the
+// markers in its code say that it needs.
+func TestRightsAreThoseOfTheMarkers(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "controllers", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	marker := regexp.MustCompile(`(?m)^// \+kubebuilder:rbac:groups=(\S+),resources=(\S+),verbs=(\S+)$`)
+	var wanted []any
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range marker.FindAllStringSubmatch(string(source), -1) {
+			for resource := range strings.SplitSeq(m[2], ";") {
+				for verb := range strings.SplitSeq(m[3], ";") {
+					wanted = append(wanted, fmt.Sprintf("%s %s/%s", verb, strings.Trim(m[1], `"`), resource))
+				}
+			}
+		}
+	}
+	slices.SortFunc(wanted, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+	role := kustomize(t, "default")["ClusterRole espalier-manager"]
+	splitRules(role)
+	if diff := cmp.Diff(any(wanted), role.Object["rules"]); diff != "" {
+		t.Errorf("rights that the code asks for (-) and that it gets (+):\n%s", diff)
+	}
 }
 
 func manager(t *testing.T, rendered objects) (deployment, container map[string]any) {

@@ -43,19 +43,20 @@ import (
 	"github.com/espalier-io/espalier/controllers/topology"
 )
 
-// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups,verbs=get;list;watch;update;patch
-// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups/status,verbs=get;update;patch
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups/status,verbs=patch
 // +kubebuilder:rbac:groups=espalier.io,resources=replicationgroups/finalizers,verbs=update
 // +kubebuilder:rbac:groups=espalier.io,resources=replicationledgers,verbs=get;list;watch;create;update;delete
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create
-// +kubebuilder:rbac:groups="",resources=services;configmaps,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
-// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices/restricted,verbs=create
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch;delete
 
 // finalizerGroup keeps a deleted group until its pods are stopped and gone.
 const finalizerGroup = "espalier.io/stop-members"
