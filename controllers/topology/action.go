@@ -259,14 +259,14 @@ func (a ReleasePod) String() string { return "ReleasePod " + a.Name + " " + a.Po
 func (a Promise) String() string { return fmt.Sprintf("Promise %s epoch %d", a.Target, a.Epoch) }
 
 func (a GrantMaster) String() string {
-	return fmt.Sprintf("GrantMaster %s epoch %d replid %s from %s", a.Target, a.Epoch, a.Replid, a.From)
+	return fmt.Sprintf("GrantMaster %s epoch %d replid %s from %s", a.Target, a.Epoch, short(a.Replid), a.From)
 }
 
 func (a Renew) String() string { return fmt.Sprintf("Renew %s epoch %d", a.Target, a.Epoch) }
 
 func (a GrantReplica) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "GrantReplica %s epoch %d of %s replid %s", a.Target, a.Epoch, a.Upstream, a.Replid)
+	fmt.Fprintf(&b, "GrantReplica %s epoch %d of %s replid %s", a.Target, a.Epoch, a.Upstream, short(a.Replid))
 	for _, p := range a.Ancestors {
 		fmt.Fprintf(&b, " ⊃ %s", p)
 	}
@@ -285,15 +285,15 @@ func (a PublishMaster) String() string {
 
 func (a RetractMaster) String() string { return "RetractMaster" }
 
-// String names a process as member(run id).
-func (t Target) String() string { return t.Name + "(" + t.RunID + ")" }
+// String names a process as member(run id), the id shortened.
+func (t Target) String() string { return t.Name + "(" + short(t.RunID) + ")" }
 
-// String writes a position as replid:offset.
+// String writes a position as replid:offset, the replid shortened.
 func (p Position) String() string {
 	if p.IsZero() {
 		return "zero"
 	}
-	return fmt.Sprintf("%s:%d", p.Replid, p.Offset)
+	return fmt.Sprintf("%s:%d", short(p.Replid), p.Offset)
 }
 
 func of(entry string) string {

@@ -25,7 +25,10 @@ func (p *pass) begin() {
 	}
 	if len(witnesses) == 0 {
 		p.newLedger(p.state.Mint.GroupID, 1)
-		p.decide("new group", "The group begins with a ledger of its own: no claim and no pod bears its names.")
+		p.decide("new group", "Epoch 1: the group begins, no claim and no pod bears its names.")
+		for _, m := range p.members {
+			p.needed[m.name] = true
+		}
 		p.pods()
 		return
 	}
@@ -33,6 +36,11 @@ func (p *pass) begin() {
 		p.adopt(witnesses)
 	}
 }
+
+// epochGap is left where a data set's epoch is not known, because its process
+// restarted and directories carry none: an epoch that was used must not be used
+// again (I1).
+const epochGap = 1000
 
 // newLedger is a working ledger with the declared members in their places.
 func (p *pass) newLedger(groupID string, epoch uint64) {
@@ -88,6 +96,12 @@ func (p *pass) adopt(witnesses []*member) {
 	if err != nil {
 		p.stall(ReasonLedgerMissing, "", "The group has no ledger, and it cannot be rebuilt: %v. Name the group id and the claim to go on with in spec.bootstrap.adopt.", err)
 		return
+	}
+	for _, n := range held {
+		if n.Epoch == 0 && n.Promised == 0 {
+			highest += epochGap
+			break
+		}
 	}
 	highest = max(highest, uint64(len(learnt)))
 	for i := range learnt {
@@ -145,13 +159,15 @@ func (p *pass) agree(witnesses []*member) (groupID string, held []NodeState, err
 	return groupID, held, nil
 }
 
-// relearn completes the history of an old ledger from what everyone reports.
-// It says whether an election may go on.
+// relearn completes the history of an old ledger from what everyone reports,
+// or from the claim that a person named. It says whether an election may go on.
 func (p *pass) relearn() bool {
+	named := p.state.Spec.Adopt
 	var held []NodeState
 	for _, m := range p.members {
 		n := m.node()
-		if n == nil || n.Promised < p.led.Epoch || p.foreign(m) {
+		if n == nil || n.Promised < p.led.Epoch || p.foreign(m) ||
+			named != nil && named.GroupID == p.led.GroupID && named.Claim != m.name {
 			continue // the ballot waits for it
 		}
 		if !p.empty(n) {
@@ -160,7 +176,7 @@ func (p *pass) relearn() bool {
 	}
 	learnt, err := p.line.learn(held)
 	if err != nil {
-		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v.", err)
+		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v. Name the group id %s and the claim to go on with in spec.bootstrap.adopt.", err, p.led.GroupID)
 		return false
 	}
 	if len(learnt) == 0 {

@@ -73,7 +73,7 @@ func (p *pass) checkWitnesses() {
 	was := p.led.Epoch
 	p.led.Epoch, p.led.Phase, p.led.AllMustReport, p.led.EverOpen = highest+1, PhaseFencing, true, true
 	p.decide(fmt.Sprintf("Fencing epoch %d, all must report", p.led.Epoch),
-		"Epoch %d begins: %s knows epoch %d and the ledger only %d, so the ledger is an old one; every member must report before the next grant.",
+		"Epoch %d: %s knows epoch %d and the ledger only %d, so the ledger is an old one; every member must report before the next grant.",
 		p.led.Epoch, witness.name, highest, was)
 }
 
@@ -84,14 +84,14 @@ func (p *pass) open() {
 	g := p.led.Grant
 	m := p.byName[g.Node]
 	if proof, dead := m.death(g.PodUID, g.RunID); dead {
-		p.fence("The master %s %s", m.name, proof)
+		p.fence("the master %s %s", m.name, proof)
 		return
 	}
 	switch n := m.node(); {
 	case !m.alive(g.PodUID, g.RunID):
 		p.missMaster(m)
 	case n.Role != RoleMaster || n.Epoch != p.led.Epoch:
-		p.fence("The master %s does not serve as it was granted", m.name)
+		p.fence("the master %s does not serve as it was granted", m.name)
 		return
 	default:
 		p.serve(m)
@@ -127,8 +127,8 @@ func (p *pass) missMaster(m *member) {
 func (p *pass) fence(format string, args ...any) {
 	p.led.Epoch++
 	p.led.Phase = PhaseFencing
-	p.decide(fmt.Sprintf("Fencing epoch %d", p.led.Epoch), "%s. Epoch %d begins: a new master is chosen.",
-		fmt.Sprintf(format, args...), p.led.Epoch)
+	p.decide(fmt.Sprintf("Fencing epoch %d", p.led.Epoch), "Epoch %d: %s.",
+		p.led.Epoch, fmt.Sprintf(format, args...))
 }
 
 // fencing gathers promises and elects (steps 4 to 6).
@@ -154,8 +154,8 @@ func (p *pass) fencing() {
 	if p.blocked(b, best) {
 		return
 	}
-	p.offer(best.member, fmt.Sprintf("%s has the most of what is left (%s, %d of %d members promised)",
-		best.member.name, best.member.node().Position, b.promised, len(p.members)))
+	p.offer(best.member, fmt.Sprintf("nobody can hold more than it does, offset %d (%d of %d members promised)",
+		best.offset, b.promised, len(p.members)))
 }
 
 func (p *pass) retract() {
@@ -203,7 +203,7 @@ type silent struct {
 type ballot struct {
 	candidates []candidate
 	silent     []silent
-	empty      []*member // promised, and provably hold nothing
+	empty      []*member // answer, and provably hold nothing
 	missing    []*member // provably hold nothing, and do not answer
 	barred     []Refusal // hold data and are no candidates
 	promised   int
@@ -231,6 +231,10 @@ func (p *pass) ballot() ballot {
 		}
 		switch r := p.refusal(); r.Reason {
 		case ReasonNotPromised, ReasonUnmanaged:
+			if n.Phase == NodeQuarantined && p.empty(n) {
+				b.empty = append(b.empty, m) // and stays so without a grant
+				continue
+			}
 			b.silent = append(b.silent, silent{m, p.bound(m)})
 		case ReasonEmpty:
 			b.promised++
@@ -373,13 +377,16 @@ func (p *pass) nobody(b ballot) {
 	for _, m := range p.members {
 		p.needed[m.name] = m.placed()
 	}
-	if p.led.EverOpen {
+	if p.led.EverOpen && len(b.barred) == 0 {
 		p.lost = lossUnknown
 	}
 	if len(b.silent) > 0 {
 		for _, s := range b.silent {
 			p.await(s.member)
 		}
+		return
+	}
+	if len(b.barred) > 0 && p.disbelieve(b) {
 		return
 	}
 	if len(b.barred) > 0 {
@@ -399,11 +406,27 @@ func (p *pass) nobody(b ballot) {
 		p.stall(ReasonDataLost, "", "Every copy of the data is gone: %s. The group stands still; set failover.onTotalLoss to Reinitialize to start it empty.", p.losses(b))
 		return
 	}
-	if m := p.firstAtRoot(b.empty); m != nil {
-		p.offer(m, fmt.Sprintf("every copy of the data is gone (%s), and the group is declared to start empty then", p.losses(b)))
-		return
+	p.offerEmpty(b, fmt.Sprintf("every copy of the data is gone (%s), and the group is declared to start empty then", p.losses(b)))
+}
+
+// disbelieve begins again with an old ledger in mind, if what bars a member is
+// that the ledger does not know its history: a ledger restored from the past
+// looks like that once every process has restarted and forgot its epoch.
+func (p *pass) disbelieve(b ballot) bool {
+	if p.led.AllMustReport || !p.led.EverOpen {
+		return false
 	}
-	p.wait(ReasonWaitingForNodes, 0, "Every copy of the data is gone; an empty member is being started.")
+	for _, r := range b.barred {
+		m := p.byName[r.Member]
+		if !p.foreign(m) && p.stray(m.node()) {
+			p.led.Epoch, p.led.AllMustReport = p.led.Epoch+epochGap, true
+			p.decide(fmt.Sprintf("Fencing epoch %d, all must report", p.led.Epoch),
+				"Epoch %d: %s holds a history that the ledger does not know, and nobody holds one that it knows, so the ledger may be an old one; every member must report before the next grant.",
+				p.led.Epoch, m.name)
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pass) losses(b ballot) string {
@@ -431,24 +454,30 @@ func (p *pass) bootstrap(b ballot) {
 		p.wait(ReasonFirstStart, 0, "Every member must be up and empty before the first master is made: %s.", strings.Join(missing, "; "))
 		return
 	}
-	if m := p.firstAtRoot(b.empty); m != nil {
-		p.offer(m, "every member is up and empty, and no master ever was")
-	}
+	p.offerEmpty(b, "every member is up and empty, and no master ever was")
 }
 
-// firstAtRoot is the member whose place is the root, or else the first.
-func (p *pass) firstAtRoot(ms []*member) *member {
-	for _, m := range ms {
-		if m.rec != nil && m.rec.Place == p.shape[0].name {
-			return m
+// offerEmpty makes an empty member master: the one whose place is the root, or
+// else the first.
+func (p *pass) offerEmpty(b ballot, why string) {
+	var first *member
+	for _, m := range b.empty {
+		if !m.placed() {
+			continue
+		}
+		if m.node().Promised < p.led.Epoch {
+			p.wait(ReasonPromises, pollFast, "%s has yet to promise epoch %d.", m.name, p.led.Epoch)
+			return
+		}
+		if first == nil || m.rec.Place == p.shape[0].name {
+			first = m
 		}
 	}
-	for _, m := range ms {
-		if m.placed() {
-			return m
-		}
+	if first == nil {
+		p.wait(ReasonWaitingForNodes, 0, "An empty member is being started.")
+		return
 	}
-	return nil
+	p.offer(first, why)
 }
 
 // offer gives the role of this epoch to one process, in the ledger first
@@ -470,7 +499,11 @@ func (p *pass) offer(m *member, why string) {
 	}
 	p.enroll(m)
 	p.waits = nil // they were about this election
-	p.decide(fmt.Sprintf("Offered epoch %d to %s", p.led.Epoch, t), "%s becomes master in epoch %d: %s.", m.name, p.led.Epoch, why)
+	cause := fmt.Sprintf("Epoch %d: ", p.led.Epoch)
+	if strings.HasPrefix(p.led.Decision, cause) {
+		cause = p.led.Decision + " "
+	}
+	p.decide(fmt.Sprintf("Offered epoch %d to %s", p.led.Epoch, t), "%s%s becomes master: %s.", cause, m.name, why)
 	p.grantMaster(m)
 }
 

@@ -52,11 +52,8 @@ var restartGates = []gate{
 			"its last process %s was never proven dead, and its pod %s is gone", recRun(m), recPod(m))
 	}},
 	{"MasterFirst", func(p *pass, m *member) (Reason, string) {
-		if p.led == nil || p.needed[m.name] {
-			return "", ""
-		}
-		old := p.led.Phase == PhaseFencing && p.led.Grant != nil && p.led.Grant.Node == m.name && p.line.opened(p.led.Grant.Epoch)
-		return refuseIf(old || p.led.Phase == PhaseOffered, ReasonMasterFirst, "a new master comes first")
+		return refuseIf(p.led.Phase != PhaseOpen && !p.needed[m.name], ReasonMasterFirst,
+			"a new master comes first, and can be made without it")
 	}},
 	{"ClaimUsable", func(p *pass, m *member) (Reason, string) {
 		c := m.seen.Claim

@@ -26,7 +26,7 @@ func (p *pass) health() Health {
 		p.index()
 	}
 	serves := p.masterServes()
-	if serves {
+	if p.led.Phase == PhaseOpen {
 		h.Master = p.led.Grant.Node
 	}
 	for _, m := range p.rows() {
@@ -85,7 +85,7 @@ func (p *pass) row(m *member, serves bool) MemberHealth {
 		}
 	}
 	r.Persistence = n.Disk.String()
-	r.Ready = p.inLine(m, nil)
+	r.Ready = p.serving(m)
 	why := ""
 	r.RestartSafe, why = p.restartSafe(m, serves)
 	r.Reason = p.trouble(m, r.Ready)
@@ -153,7 +153,7 @@ func (p *pass) trouble(m *member, ready bool) string {
 	case !n.Complete:
 		return "has no complete copy yet"
 	}
-	return "its upstream is not in line with the master"
+	return "was granted its role in another epoch"
 }
 
 // restartSafe says whether a member that answers may stop without loss.

@@ -84,6 +84,13 @@ func (l lineage) stand(p Position) standing {
 	return standing{}
 }
 
+// named says that a replica at p needs no permit to follow the mainline: its
+// history is on it by name, and it holds nothing past the fork.
+func (l lineage) named(p Position) bool {
+	leave, on := l.forks[p.Replid]
+	return p.IsZero() || on && p.Offset <= leave
+}
+
 // floor is the mainline offset that every later mastership began at or above:
 // what a member that was never fed in the newest one holds at most.
 func (l lineage) floor() int64 {

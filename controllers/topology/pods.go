@@ -3,6 +3,8 @@
 
 package topology
 
+import "slices"
+
 // Pods and claims: what stopped is cleared away, what is declared is created
 // behind the restart gate, what is no longer declared is drained and removed.
 
@@ -13,12 +15,21 @@ func (p *pass) pods() {
 			p.raise(m)
 		case m.stopped():
 			p.clear(m, "its process ended, as the ledger has it")
-		case !p.ended(m) && !m.placed() && p.led.Phase == PhaseOpen && !m.seen.Pod.Terminating:
-			p.drain(m)
+		case p.leaves(m):
 		default:
 			p.tend(m)
 		}
 	}
+	for _, m := range slices.Backward(p.members) { // the last by name first
+		if m.seen.Pod != nil && !m.stopped() && p.leaves(m) {
+			p.drain(m)
+		}
+	}
+}
+
+// leaves says that m works and is no longer declared.
+func (p *pass) leaves(m *member) bool {
+	return !m.placed() && p.led.Phase == PhaseOpen && !m.seen.Pod.Terminating && !p.ended(m)
 }
 
 // ended says that nothing more will come of the pod, proof or not.

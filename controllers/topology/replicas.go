@@ -6,6 +6,7 @@ package topology
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // What an open epoch does with everyone but the master: who stands where in
@@ -192,7 +193,13 @@ func (p *pass) replicas() {
 			continue
 		}
 		up := p.feed(m)
-		if up == nil || up == p.upstream(m) {
+		if up == nil {
+			continue
+		}
+		if up == p.upstream(m) {
+			if n := m.node(); n.Link != LinkUp {
+				p.wait(ReasonSyncing, pollFast, "%s is not linked to %s yet (%s).", m.name, up.name, strings.TrimSpace(string(n.Link)+" "+n.LinkReason))
+			}
 			continue
 		}
 		moves := p.upstream(m) != nil && m.node().Link == LinkUp
@@ -280,10 +287,14 @@ func (p *pass) grantReplica(m, up *member, moves bool) {
 	if m.rec.Parent != up.name {
 		g.Why += fmt.Sprintf(" in the interim, as long as %s is not in line", m.rec.Parent)
 	}
-	if s := p.line.stand(n.Position); s.tail > 0 {
+	if !p.line.named(n.Position) {
+		// It may stand on a side branch without holding anything of it; only the
+		// ledger can tell, the node needs the permit all the same.
 		at := n.Position
 		g.Discard = &at
-		g.Why += fmt.Sprintf("; %d bytes that it holds beside the mainline are given up", s.tail)
+		if s := p.line.stand(at); s.tail > 0 {
+			g.Why += fmt.Sprintf("; %d bytes that it holds beside the mainline are given up", s.tail)
+		}
 	}
 	p.do(g)
 }

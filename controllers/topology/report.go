@@ -79,7 +79,7 @@ type Health struct {
 	DataLost    Fact
 
 	Epoch      uint64
-	Master     string // logical name of the master that serves, "" without one
+	Master     string // logical name of the master of an open epoch, "" without one
 	Declared   int    // members declared
 	ReadyCount int    // of those, members that serve with a complete copy and a link up
 	Decision   string // the last decision that is in the ledger

@@ -69,13 +69,13 @@ func (m *member) death(podUID, runID string) (proof string, dead bool) {
 		if n.RunID == runID {
 			return "", false
 		}
-		return fmt.Sprintf("restarted in place as %s", n.RunID), true
-	}
-	if m.rec != nil && m.rec.Dead && m.rec.PodUID == podUID && m.rec.RunID == runID {
-		return "ended, as recorded", true
+		return fmt.Sprintf("restarted in place as process %s", short(n.RunID)), true
 	}
 	if pod := m.seen.Pod; pod != nil && pod.UID == podUID && pod.dead() {
 		return m.ending(), true
+	}
+	if m.rec != nil && m.rec.Dead && m.rec.PodUID == podUID && m.rec.RunID == runID {
+		return "ended, as recorded", true
 	}
 	return "", false
 }
@@ -132,7 +132,7 @@ func (p *pass) overdue(m *member) bool {
 
 // foreign says that the process or its claim belongs to another group.
 func (p *pass) foreign(m *member) bool {
-	if p.led == nil {
+	if p.led == nil || p.led.GroupID == "" {
 		return false
 	}
 	n := m.node()
@@ -161,26 +161,32 @@ func (p *pass) stray(n *NodeState) bool {
 	return !p.empty(n) && (n.Replid == "" || !p.line.stand(n.Position).known)
 }
 
-// inLine says that m serves in the current epoch with a complete copy and is
-// linked up, process by process, to the open master; past is a member that may
-// not be on the way, nil for none.
+// inLine says that m serves and is linked up, process by process, to the open
+// master; past is a member that may not be on the way, nil for none.
 func (p *pass) inLine(m, past *member) bool {
 	for range p.members {
-		n := m.node()
-		if m == past || n == nil || p.foreign(m) || n.Epoch != p.led.Epoch || n.Frozen {
+		if m == nil || m == past || !p.serving(m) {
 			return false
 		}
-		if n.Role == RoleMaster {
-			return n.Open && p.led.Phase == PhaseOpen && n.RunID == p.led.Grant.RunID
+		if m.node().Role == RoleMaster {
+			return true
 		}
-		if n.Role != RoleReplica || !n.Complete || n.Link != LinkUp {
-			return false
-		}
-		if m = p.byRun[n.Upstream]; m == nil {
-			return false
-		}
+		m = p.byRun[m.node().Upstream]
 	}
 	return false // a ring
+}
+
+// serving says that the process serves what it was granted in this epoch: the
+// master open, a replica complete and linked up, wherever its upstream leads.
+func (p *pass) serving(m *member) bool {
+	n := m.node()
+	if n == nil || p.foreign(m) || n.Epoch != p.led.Epoch || n.Frozen {
+		return false
+	}
+	if n.Role == RoleMaster {
+		return n.Open && p.led.Phase == PhaseOpen && n.RunID == p.led.Grant.RunID
+	}
+	return n.Role == RoleReplica && n.Complete && n.Link == LinkUp
 }
 
 // upstream is the member that m was told to feed from in the current epoch,
@@ -211,6 +217,9 @@ func splitName(name string) (string, int) {
 	}
 	return head, n
 }
+
+// short is enough of a 40-digit id for people to tell it from others.
+func short(id string) string { return id[:min(8, len(id))] }
 
 func sortedNames[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))

@@ -31,6 +31,7 @@ type world struct {
 	// violated is called with what breaks an invariant.
 	violated func(format string, args ...any)
 	masters  map[uint64]string // epoch → run id that took the role
+	renewed  uint64            // the newest epoch whose master took writes
 	halfSync bool              // a replica copies only a part of what it misses per tick
 	rand     func(n int) int
 }
@@ -213,7 +214,7 @@ func (w *world) do(a Action) error {
 	case GrantMaster:
 		return w.call(a.Target, func(n *simNode) error { return w.grantMaster(n, a) })
 	case Renew:
-		return w.call(a.Target, func(n *simNode) error { return n.renew(a) })
+		return w.call(a.Target, func(n *simNode) error { return w.renew(n, a) })
 	case GrantReplica:
 		return w.call(a.Target, func(n *simNode) error { return n.grantReplica(a) })
 	case PublishMaster:
@@ -364,11 +365,11 @@ func (w *world) grantMaster(n *simNode, a GrantMaster) error {
 	return nil
 }
 
-func (n *simNode) renew(a Renew) error {
+func (w *world) renew(n *simNode, a Renew) error {
 	if n.run != a.RunID || n.role != RoleMaster || n.epoch != a.Epoch || n.promised > a.Epoch {
 		return errors.New("NotGranted")
 	}
-	n.open = true
+	n.open, w.renewed = true, max(w.renewed, a.Epoch)
 	return nil
 }
 
@@ -497,11 +498,9 @@ func (w *world) checkWritable() {
 // checkElected: no copy anywhere, asked or not, in memory or on a claim, holds
 // more of the new master's line than it does, but for the master before (I2).
 func (w *world) checkElected(n *simNode) {
-	exempt := ""
-	for e, run := range w.masters {
-		if run != n.run && (exempt == "" || e > w.epochOf(exempt)) {
-			exempt = run
-		}
+	exempt := w.masters[w.renewed]
+	if n.epoch != w.renewed {
+		exempt = "" // a cold start: nobody survived that the master had passed on to
 	}
 	line := newLineage(w.ledger.History)
 	own := line.stand(n.pos)
@@ -523,16 +522,6 @@ func (w *world) checkElected(n *simNode) {
 			check("the claim of "+name, c.dir.pos, c.dir.complete)
 		}
 	}
-}
-
-func (w *world) epochOf(run string) uint64 {
-	var e uint64
-	for epoch, r := range w.masters {
-		if r == run {
-			e = max(e, epoch)
-		}
-	}
-	return e
 }
 
 // checkDrop: what a replica gives up is in what it takes instead, or its loss
