@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -33,6 +34,25 @@ const (
 	// kubeVersion is what Helm takes the cluster for when there is none to ask.
 	kubeVersion = "1.35.4"
 )
+
+// TestMain opens whatever Helm and kubectl are going to read: go test caches a
+// result by the files that the test itself has opened.
+func TestMain(m *testing.M) {
+	for _, root := range []string{chart, filepath.Join("..", "config")} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			_, err = os.ReadFile(path)
+			return err
+		})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // objects are rendered manifests by kind and name.
 type objects map[string]*unstructured.Unstructured
