@@ -22,7 +22,7 @@ func (e *Engine) runCron() {
 			return
 		case now := <-ticker.C:
 			e.Lock()
-			paused := e.debugging.cronPaused
+			paused := e.debugging.cronPaused || e.shutdown.ended
 			if !paused {
 				e.BatchBegin()
 				e.tick()
@@ -60,6 +60,7 @@ func (e *Engine) tick() {
 func (e *Engine) eachSecond(now time.Time) {
 	e.sampleStats()
 	e.sampleMemory()
+	e.limitHeap()
 	e.sessionCron()
 	e.replicationCron(now)
 }

@@ -174,12 +174,18 @@ func (e *Engine) sinceStart() time.Duration { return time.Since(e.startedAt) }
 
 // Connected admits a connection (server.Handler).
 func (e *Engine) Connected(conn server.Conn) (server.Session, error) {
-	if len(e.sessions) >= e.cfg.MaxClients {
+	s := e.newSession(conn)
+	switch {
+	case len(e.sessions) >= e.cfg.MaxClients:
 		e.stats.rejectedConnections++
 		return nil, errMaxClients
+	case e.cfg.ProtectedMode && e.cfg.RequirePass == "" && !s.local():
+		e.stats.rejectedConnections++
+		return nil, errProtectedMode
 	}
 	e.stats.connections++
-	return e.newSession(conn), nil
+	e.sessions[s.id] = s
+	return s, nil
 }
 
 // Start begins the background work: the cron and, where configured, the link

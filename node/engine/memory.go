@@ -6,6 +6,7 @@ package engine
 import (
 	"bytes"
 	"os"
+	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
 )
@@ -25,7 +26,30 @@ type memoryFigures struct {
 func (m *memoryFigures) fragmentation() float64 { return float64(m.rss) / float64(max(1, m.used)) }
 
 // memoryWatch remembers what has to be sampled.
-type memoryWatch struct{ startup, peak uint64 }
+type memoryWatch struct {
+	startup, peak uint64
+	limit         uint64 // of the container, 0 for none
+}
+
+// LimitMemory tells the engine how many bytes the process may have: the Go heap
+// is kept to what the data set, which lies outside of it, leaves. Called before
+// Start.
+func (e *Engine) LimitMemory(bytes uint64) {
+	e.memory.limit = bytes
+	e.limitHeap()
+}
+
+// limitHeap is called every second, as the data set grows and shrinks. The
+// heap's limit only makes the collector work harder, so it never goes below
+// what the heap needs anyway.
+func (e *Engine) limitHeap() {
+	const least = 32 << 20
+	if e.memory.limit == 0 || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	left := int64(e.memory.limit) - int64(e.memory.limit/16) - int64(e.store.Memory().Mapped)
+	debug.SetMemoryLimit(max(left, least))
+}
 
 const heapObjects = "/memory/classes/heap/objects:bytes"
 

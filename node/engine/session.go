@@ -14,7 +14,19 @@ import (
 	"github.com/espalier-io/espalier/node/store"
 )
 
-var errMaxClients = errors.New("ERR max number of clients reached")
+// Why a connection is not admitted.
+var (
+	errMaxClients    = errors.New("ERR max number of clients reached")
+	errProtectedMode = errors.New("DENIED Redis is running in protected mode because protected mode is enabled and no password is set " +
+		"for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from " +
+		"external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command " +
+		"'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, " +
+		"however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. " +
+		"2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode " +
+		"option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the " +
+		"'--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need to do one of the " +
+		"above things in order for the server to start accepting connections from the outside.")
+)
 
 // Session is one client: what it selected, who it is, what it has queued and
 // the replies it has not been sent yet.
@@ -62,6 +74,7 @@ const (
 	repliesSkipThis
 )
 
+// newSession makes a session that e.sessions does not list yet.
 func (e *Engine) newSession(conn server.Conn) *Session {
 	e.nextSessionID++
 	s := &Session{
@@ -72,7 +85,6 @@ func (e *Engine) newSession(conn server.Conn) *Session {
 		lastUsed:      e.clock,
 	}
 	s.selectDB(0)
-	e.sessions[s.id] = s
 	return s
 }
 

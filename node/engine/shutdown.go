@@ -18,6 +18,7 @@ import (
 // comes the final save; if that fails, the node goes on, unless forced.
 type shutdown struct {
 	asked    bool
+	ended    bool // the process is about to end
 	flags    config.ShutdownFlags
 	deadline int64 // e.clock
 	waiting  []*Session
@@ -61,7 +62,9 @@ func (e *Engine) Signal(interrupt bool) {
 
 // exit lets the process end; nothing runs from here on.
 func (e *Engine) exit(code int) {
+	e.shutdown.ended = true
 	e.pauseClients(pausedByShutdown, pauseAll, forEver)
+	e.replication.stop()
 	select {
 	case e.shutdown.exits <- code:
 	default: // it is ending already
@@ -203,10 +206,10 @@ func (e *Engine) endShutdown() {
 }
 
 func (e *Engine) removePidFile() {
-	path := e.cfg.PidFile
-	if path == "" {
+	if e.cfg.PidFile == "" {
 		return
 	}
+	path := e.cfg.Path(e.cfg.PidFile)
 	e.log.Noticef("Removing the pid file.")
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		e.log.Warningf("Failed to remove the pid file: %v", err)
