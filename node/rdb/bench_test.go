@@ -1,0 +1,57 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rdb
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+)
+
+// benchItems are keys of 16 bytes with values of 32, as in the memory budget.
+func benchItems(n int) []Item {
+	items := make([]Item, n)
+	for i := range items {
+		items[i] = item(0, fmt.Sprintf("key:%012d", i), noise(32 + i%7)[i%7:])
+	}
+	return items
+}
+
+func BenchmarkWrite(b *testing.B) {
+	items := benchItems(10000)
+	for _, compress := range []bool{false, true} {
+		b.Run(fmt.Sprintf("compress=%v", compress), func(b *testing.B) {
+			w := NewWriter(io.Discard, WriterOptions{Compress: compress, Checksum: true})
+			b.SetBytes(48)
+			b.ReportAllocs()
+			for i := range b.N {
+				if err := w.Item(&items[i%len(items)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// counter is a handler that keeps nothing.
+type counter struct{ items int }
+
+func (*counter) Aux(string, string) error         { return nil }
+func (*counter) Resize(int, uint64, uint64) error { return nil }
+func (c *counter) Item(*Item) error               { c.items++; return nil }
+
+func BenchmarkLoad(b *testing.B) {
+	const keys = 10000
+	dump := written(b, WriterOptions{Checksum: true}, Header{}, benchItems(keys)...)
+	b.SetBytes(int64(len(dump)))
+	b.ReportAllocs()
+	for range b.N {
+		var c counter
+		if _, err := Load(bytes.NewReader(dump), &c, LoadOptions{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
+}
