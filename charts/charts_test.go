@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,9 +36,9 @@ const (
 	kubeVersion = "1.35.4"
 )
 
-// TestMain opens whatever Helm and kubectl are going to read: go test caches a
+// openInputs opens whatever Helm and kubectl are going to read: go test caches a
 // result by the files that the test itself has opened.
-func TestMain(m *testing.M) {
+var openInputs = sync.OnceValue(func() error {
 	for _, root := range []string{chart, filepath.Join("..", "config")} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
@@ -47,12 +48,11 @@ func TestMain(m *testing.M) {
 			return err
 		})
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			return err
 		}
 	}
-	os.Exit(m.Run())
-}
+	return nil
+})
 
 // objects are rendered manifests by kind and name.
 type objects map[string]*unstructured.Unstructured
@@ -70,6 +70,9 @@ func (o objects) ofKind(kind string) []*unstructured.Unstructured {
 // tool finds a program that hack/kube/build.sh builds, or else an installed one.
 func tool(t *testing.T, name string) string {
 	t.Helper()
+	if err := openInputs(); err != nil {
+		t.Fatal(err)
+	}
 	built, err := filepath.Abs(filepath.Join("..", "bin", "k8s", name))
 	if err != nil {
 		t.Fatal(err)

@@ -51,14 +51,14 @@ func statusOf(o *observation, h topology.Health, image string, now time.Time) v1
 	status := v1alpha1.ReplicationGroupStatus{
 		ObservedGeneration: o.group.Generation,
 		Epoch:              int64(h.Epoch),
-		Master:             h.Master,
+		Master:             podOrNone(o.group.Name, h.Master),
 		Instances:          int32(len(o.pods)),
 		Ready:              fmt.Sprintf("%d/%d", h.ReadyCount, h.Declared),
 		Selector:           resources.SelectorText(o.group.Name),
 		Image:              image,
 		Conditions:         old.DeepCopy().Conditions,
 		LastDecision:       old.LastDecision.DeepCopy(),
-		SampledAt:       new(metav1.NewTime(now.Truncate(time.Second))),
+		SampledAt:          new(metav1.NewTime(now.Truncate(time.Second))),
 	}
 	for _, c := range []struct {
 		kind string
@@ -95,22 +95,23 @@ func nodeStatus(group string, m *topology.MemberHealth) v1alpha1.NodeStatus {
 		Persistence: m.Persistence,
 		Ready:       m.Ready,
 		RestartSafe: m.RestartSafe,
-		Reason:      m.Phase,
-		Message:     clip(m.Reason, 1024),
-	}
-	if m.Upstream != "" {
-		row.Upstream = resources.PodName(group, m.Upstream)
+		Phase:       m.Phase,
+		Upstream:    podOrNone(group, m.Upstream),
+		Lineage:     m.Lineage,
+		Reason:      clip(m.Reason, 1024),
 	}
 	if m.Lag >= 0 {
 		row.Lag = new(m.Lag)
 	}
-	switch {
-	case m.OnMainline:
-		row.Lineage = v1alpha1.LineageMainline
-	case m.Lineage != "":
-		row.Lineage = v1alpha1.LineageDiverged
-	}
 	return row
+}
+
+// podOrNone names a member's pod; "" stands for no member.
+func podOrNone(group, member string) string {
+	if member == "" {
+		return ""
+	}
+	return resources.PodName(group, member)
 }
 
 // sampleTime is when the volatile figures were written last.

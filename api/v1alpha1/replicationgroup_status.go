@@ -17,8 +17,7 @@ type ReplicationGroupStatus struct {
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
 
-	// master is the member that holds the master role and takes writes; empty
-	// while none does.
+	// master is the pod that holds the master role; empty while none does.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Master string `json:"master,omitempty"`
@@ -80,16 +79,24 @@ type NodeStatus struct {
 	// +kubebuilder:validation:Enum="";master;replica
 	Role string `json:"role,omitempty"`
 
-	// upstream is the pod that this replica really feeds from.
+	// phase: Missing (no pod), Unreachable (a pod that does not answer), Dead
+	// (its process has ended for certain), or the node's own word: Loading,
+	// Quarantined, Serving.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Phase string `json:"phase,omitempty"`
+
+	// upstream is the pod that this replica was told to feed from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Upstream string `json:"upstream,omitempty"`
 
-	// lineage of its data set: mainline, or diverged when it holds anything
-	// foreign or a tail that the history went past.
+	// lineage of its data set: the replid, shortened, and the epoch that the
+	// ledger's history knows it by, as "5f2a9c01@3"; "foreign" if it knows none;
+	// empty for a member that holds no data.
 	// +optional
-	// +kubebuilder:validation:Enum="";mainline;diverged
-	Lineage Lineage `json:"lineage,omitempty"`
+	// +kubebuilder:validation:MaxLength=64
+	Lineage string `json:"lineage,omitempty"`
 
 	// offset: bytes of the replication stream applied.
 	// +optional
@@ -105,8 +112,8 @@ type NodeStatus struct {
 	// +kubebuilder:validation:Enum="";down;sync;up;refused
 	Link string `json:"link,omitempty"`
 
-	// persistence as observed on the node, never as declared: "none", "rdb" and
-	// so on, with "(failing)" where the last write to disk did not succeed.
+	// persistence as observed on the node, never as declared: None, RDB and so
+	// on, with "failing" after it if the last write to disk did not succeed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Persistence string `json:"persistence,omitempty"`
@@ -119,25 +126,11 @@ type NodeStatus struct {
 	// +optional
 	RestartSafe bool `json:"restartSafe"`
 
-	// reason is one word on how it is, message a sentence.
-	// +optional
-	// +kubebuilder:validation:MaxLength=64
-	Reason string `json:"reason,omitempty"`
-
+	// reason why it is not ready or not restart-safe, for people.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
-	Message string `json:"message,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
-
-// Lineage tells a data set that follows the group's history from one that does
-// not.
-type Lineage string
-
-// The lineages.
-const (
-	LineageMainline Lineage = "mainline"
-	LineageDiverged Lineage = "diverged"
-)
 
 // Decision is a step that the operator took on its own.
 type Decision struct {

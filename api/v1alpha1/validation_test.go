@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 
 	"github.com/espalier-io/espalier/api/v1alpha1"
 )
+
+const crds = "../../config/crd/bases"
 
 // api is a client of a real API server that serves the generated CRDs.
 var api client.Client
@@ -41,7 +44,7 @@ func TestMain(m *testing.M) {
 	}
 	env := &envtest.Environment{
 		BinaryAssetsDirectory: assets,
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
+		CRDDirectoryPaths:     []string{crds},
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err := env.Start()
@@ -83,9 +86,23 @@ func (want refusal) check(t *testing.T, err error) {
 	}
 }
 
+// openCRDs opens what TestMain has installed: go test caches a result by the
+// files that the tests have opened, and TestMain is none.
+var openCRDs = sync.OnceValue(func() error {
+	files, err := filepath.Glob(filepath.Join(crds, "*.yaml"))
+	for _, file := range files {
+		_, readErr := os.ReadFile(file)
+		err = errors.Join(err, readErr)
+	}
+	return err
+})
+
 // object makes an object of the kind from the YAML of its spec.
 func object(t *testing.T, kind, name, spec string) *unstructured.Unstructured {
 	t.Helper()
+	if err := openCRDs(); err != nil {
+		t.Fatal(err)
+	}
 	var content map[string]any
 	if err := yaml.Unmarshal([]byte(spec), &content); err != nil {
 		t.Fatalf("the test's manifest: %v\n%s", err, spec)
