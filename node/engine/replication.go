@@ -6,102 +6,275 @@ package engine
 import (
 	"time"
 
-	"github.com/espalier-io/espalier/node/command"
-	"github.com/espalier-io/espalier/node/info"
+	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/rdb"
+	"github.com/espalier-io/espalier/node/repl"
 )
 
 // replication is the node's place in its tree: the stream that it writes or
-// passes on, its upstream and its replicas.
+// passes on, its upstream and its replicas. What is decided is decided by the
+// machine of package repl; here its effects are performed. Those on the link to
+// the master are in upstream.go, those on replicas in downstream.go.
 type replication struct {
-	e *Engine
+	e          *Engine
+	m          *repl.Machine
+	configured *config.Values // what m was configured with
+	located    bool           // m knows where the data set that was loaded stands
 
-	following bool  // it has an upstream (REPLICAOF, or a replica grant)
-	linkUp    bool  // and the link to it streams
-	offset    int64 // bytes of the stream originated or applied
-	streamDB  int   // database that the stream has selected, -1 for none
-	scratch   []byte
+	link *masterLink // the present one; nil while there is none
+
+	replicas  map[repl.PeerID]*downstream
+	greeted   map[repl.PeerID]bool // have sent REPLCONF and may become replicas
+	snapshots map[repl.SnapshotID]*replicaSnapshot
+
+	waiters  []*waiter // clients in WAIT
+	wantAcks bool      // a client waits: replicas are to be asked at the end of the batch
+	told     int64     // stream offset that the replicas' connections were last woken for
+	later    []repl.Event
+	stopped  bool
 }
 
-// downstream is a replica of ours: the replication side of its session.
-type downstream struct{}
+func (r *replication) init(e *Engine) {
+	r.e = e
+	r.replicas = make(map[repl.PeerID]*downstream)
+	r.greeted = make(map[repl.PeerID]bool)
+	r.snapshots = make(map[repl.SnapshotID]*replicaSnapshot)
+	r.m = repl.New(r.config(), NewRunID)
+}
 
-func (r *replication) init(e *Engine) { r.e, r.streamDB = e, -1 }
-func (r *replication) start()         {}
-func (r *replication) stop()          {}
+// config is what redis.conf says to the machine.
+func (r *replication) config() repl.Config {
+	r.configured = r.e.cfg.Current()
+	v := r.configured
+	limit := v.OutputBufferLimits[config.ClientReplica]
+	c := repl.Config{
+		Managed: v.Managed, Protect: v.ReplicaProtectDataset,
+		Port: v.Port, IP: v.ReplicaAnnounceIP,
+		User: v.MasterUser, Password: v.MasterAuth,
+		Timeout: seconds(v.ReplTimeout), PingPeriod: seconds(v.ReplPingReplicaPeriod),
+		BacklogSize: v.ReplBacklogSize, BacklogTTL: seconds(v.ReplBacklogTTL),
+		Diskless: v.ReplDisklessSync, DisklessDelay: seconds(v.ReplDisklessSyncDelay),
+		DisklessMaxReplicas: v.ReplDisklessSyncMaxReplicas,
+		MinReplicas:         v.MinReplicasToWrite, MinReplicasMaxLag: seconds(v.MinReplicasMaxLag),
+		HardLimit: int64(limit.Hard), SoftLimit: int64(limit.Soft), SoftSeconds: seconds(limit.SoftPeriod),
+	}
+	if v.ReplicaAnnouncePort != 0 {
+		c.Port = v.ReplicaAnnouncePort
+	}
+	switch v.ReplDisklessLoad {
+	case config.DisklessLoadOnEmptyDB:
+		c.DisklessLoad = repl.LoadWhenEmpty
+	case config.DisklessLoadSwapDB:
+		c.DisklessLoad = repl.LoadFromNetwork
+	}
+	return c
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// start tells the machine where the data set stands, and follows the master
+// that the configuration names. That is no consent to the loss of data: the
+// directive was written before anybody knew what the master would offer.
+func (r *replication) start() {
+	if !r.located {
+		r.locate(repl.Position{}, 0)
+	}
+	master := r.e.cfg.ReplicaOf
+	switch {
+	case r.e.managed.on:
+	case master != config.HostPort{}:
+		r.step(repl.SetMaster{Host: master.Host, Port: master.Port})
+	}
+	r.showRole()
+}
+
+// stop ends the link to the master for good.
+func (r *replication) stop() {
+	r.stopped = true
+	if r.link != nil {
+		r.link.close()
+		r.link = nil
+	}
+	for _, s := range r.snapshots {
+		s.abandon()
+	}
+}
+
+// restore takes over the position of a dump that was loaded at the start.
+func (r *replication) restore(at rdb.Replication) {
+	r.locate(repl.Position{Replid: at.ID, Offset: at.Offset}, at.StreamDB)
+}
+
+func (r *replication) locate(at repl.Position, db int) {
+	r.located = true
+	r.m.Restore(r.facts(), at, db, r.e.cfg.ReplicaOf != config.HostPort{})
+	r.perform(r.m.Take())
+}
+
+// facts are the world as of now, for the machine.
+func (r *replication) facts() repl.Facts {
+	return repl.Facts{
+		Now:   r.clock(),
+		Keys:  int64(r.e.store.Len()),
+		Busy:  r.e.snapshot != nil,
+		Quiet: r.e.managed.silent() || r.e.pauses.byPurpose[pausedByFailover].kind != pauseNone,
+	}
+}
+
+// clock is the machine's: milliseconds, never 0.
+func (r *replication) clock() int64 { return r.e.clock/int64(time.Millisecond) + 1 }
+
+// step lets the machine take an event and performs what it wants done.
+func (r *replication) step(event repl.Event) {
+	if r.configured != r.e.cfg.Current() {
+		r.m.Configure(r.config())
+	}
+	r.perform(r.m.Step(r.facts(), event))
+	for len(r.later) > 0 {
+		event := r.later[0]
+		r.later = r.later[1:]
+		r.perform(r.m.Step(r.facts(), event))
+	}
+}
+
+// perform does what the machine wants done, in that order. Nothing in it
+// blocks; what takes time is left to goroutines, whose news are events.
+func (r *replication) perform(effects []repl.Effect) {
+	for _, effect := range effects {
+		switch e := effect.(type) {
+		case repl.Log:
+			r.log(e)
+		case repl.RoleChanged:
+			r.roleChanged(e.Role)
+		default:
+			r.performUpstream(effect)
+			r.performDownstream(effect)
+		}
+	}
+}
+
+func (r *replication) log(e repl.Log) {
+	switch e.Level {
+	case repl.Debug:
+		r.e.log.Debugf("%s", e.Text)
+	case repl.Notice:
+		r.e.log.Noticef("%s", e.Text)
+	case repl.Warning:
+		r.e.log.Warningf("%s", e.Text)
+	}
+}
+
+// roleChanged lets go of clients that wait for what only a master gives.
+func (r *replication) roleChanged(role repl.Role) {
+	r.showRole()
+	if role == repl.Replica {
+		r.dismissWaiters()
+	}
+}
+
+// showRole lets log lines begin with the role's letter.
+func (r *replication) showRole() {
+	letter := byte('M')
+	if r.isReplica() {
+		letter = 'S'
+	}
+	r.e.log.SetRole(letter)
+}
 
 // isReplica tells whether this node follows a master.
-func (r *replication) isReplica() bool { return r.following }
+func (r *replication) isReplica() bool { return r.m.Role() == repl.Replica }
 
 // originates tells whether effects go onto the stream: a master's do, once
 // somebody listens or the offset has a meaning to an operator.
-func (r *replication) originates() bool { return !r.following && r.e.managed.on }
+func (r *replication) originates() bool { return r.m.Originates() }
 
 // stale tells whether reads are to be refused because the link is down.
 func (r *replication) stale() bool {
-	return r.following && !r.linkUp && !r.e.cfg.ReplicaServeStaleData
+	return !r.e.cfg.ReplicaServeStaleData && r.isReplica() && !r.m.LinkUp()
 }
 
 // enoughGoodReplicas is min-replicas-to-write's question.
 func (r *replication) enoughGoodReplicas() bool {
-	return r.following || r.e.cfg.MinReplicasToWrite == 0
+	return r.e.cfg.MinReplicasToWrite == 0 || r.m.EnoughGoodReplicas()
 }
 
 // selectDB puts a SELECT on the stream where the last one differs.
-func (r *replication) selectDB(db int) {
-	if db == r.streamDB {
-		return
-	}
-	r.streamDB = db
-	r.scratch = selectCommand(r.scratch[:0], db)
-	r.feed(r.scratch)
-}
+func (r *replication) selectDB(db int) { r.m.Select(db) }
 
 // feed appends bytes to the stream.
-func (r *replication) feed(p []byte) { r.offset += int64(len(p)) }
+func (r *replication) feed(p []byte) { r.m.Append(p) }
 
-// flushReplicas wakes the connections that have new stream bytes to write.
-func (e *Engine) flushReplicas() {}
+// offset is how far the stream has come.
+func (r *replication) offset() int64 { return r.m.Offset() }
 
-// replicaLost forgets a replica whose connection is gone.
-func (e *Engine) replicaLost(*Session) {}
-
-// replicationCron is the work of each second.
-func (e *Engine) replicationCron(time.Time) {}
-
-// replicaAlive notes a replica's empty line: it is loading a snapshot.
-func (e *Engine) replicaAlive(*Session) {}
-
-// dumpPosition is where the data set stands in the stream, for the header of a
-// dump; nil where that has no meaning.
-func (r *replication) dumpPosition() *rdb.Replication { return nil }
-
-// restore takes over the position of the dump that the start has read.
-func (r *replication) restore(rdb.Replication) {}
-
-// replicasCaughtUp tells whether every replica has acknowledged the whole
-// stream.
-func (r *replication) replicasCaughtUp() bool { return true }
-
-// hurryReplicas asks the replicas for their acknowledgements.
-func (r *replication) hurryReplicas() {}
-
-// logLaggards tells, at a shutdown, which replicas lack something.
-func (r *replication) logLaggards() {}
-
-// backlogMemory is what the stream keeps, in bytes.
-func (r *replication) backlogMemory() int64 { return 0 }
-
-// changeID begins a new history.
-func (r *replication) changeID() {}
-
-// infoReplication is a section of INFO.
-func (e *Engine) infoReplication(f *info.Fields) {
-	role := "master"
-	if e.replication.isReplica() {
-		role = "slave"
+// backlogMemory is what the tail of the stream occupies, in bytes.
+func (r *replication) backlogMemory() int64 {
+	if b := r.m.Backlog(); b != nil {
+		return b.Memory()
 	}
-	f.Str("role", role)
+	return 0
 }
 
-func (e *Engine) replicationCommands() []command.Spec { return nil }
+// dumpPosition is what a dump made now says of its place in the stream, nil
+// where it has none that anybody could resume from.
+func (r *replication) dumpPosition() *rdb.Replication {
+	at, db, ok := r.m.SaveInfo()
+	if !ok {
+		return nil
+	}
+	return &rdb.Replication{StreamDB: db, ID: at.Replid, Offset: at.Offset}
+}
+
+// changeID begins a new history without a past (DEBUG CHANGE-REPL-ID).
+func (r *replication) changeID() { r.step(repl.ChangeReplid{}) }
+
+// position is where the data set stands, the zero value if it never held
+// anything.
+func (r *replication) position() repl.Position {
+	h := r.m.History()
+	return h.Position()
+}
+
+// follow makes this managed node a replica.
+func (r *replication) follow(host string, port int, grant repl.Grant) {
+	r.step(repl.SetMaster{Host: host, Port: port, Grant: &grant})
+}
+
+// lead makes this managed node the master of a history.
+func (r *replication) lead(replid string) { r.step(repl.UnsetMaster{Replid: replid}) }
+
+// freeze makes the position stand still until the next role.
+func (r *replication) freeze() { r.step(repl.Freeze{}) }
+
+// status describes all of it.
+func (r *replication) status() repl.Status { return r.m.Status(r.clock()) }
+
+// flushReplicas wakes the connections that have new stream bytes to write.
+func (e *Engine) flushReplicas() {
+	r := &e.replication
+	if r.wantAcks {
+		r.wantAcks = false
+		r.step(repl.AskAcks{})
+	}
+	if r.m.Pending() {
+		r.perform(r.m.Take())
+	}
+	if offset := r.m.Offset(); offset != r.told {
+		r.told = offset
+		for _, d := range r.replicas {
+			d.wake()
+		}
+	}
+}
+
+// replicationCron is the work of each second.
+func (e *Engine) replicationCron(time.Time) {
+	r := &e.replication
+	for id := range r.greeted {
+		if e.sessions[int64(id)] == nil {
+			delete(r.greeted, id)
+			r.step(repl.PeerGone{Peer: id})
+		}
+	}
+	r.step(repl.Tick{})
+}

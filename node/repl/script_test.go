@@ -442,7 +442,8 @@ func (s *script) status() {
 	if st.BacklogActive {
 		fmt.Fprintf(&s.out, " backlog first=%d len=%d", st.BacklogFirst, st.BacklogLen)
 	}
-	fmt.Fprintf(&s.out, " full=%d partial=%d refused=%d\n", st.FullSyncs, st.PartialOK, st.PartialErr)
+	full, partial, refused := s.m.Syncs()
+	fmt.Fprintf(&s.out, " full=%d partial=%d refused=%d\n", full, partial, refused)
 	if u := st.Upstream; u != nil {
 		fmt.Fprintf(&s.out, "master %s:%d %s applied=%d idle=%d down=%d", u.Host, u.Port, u.State, u.Applied, u.IdleSeconds, u.DownSeconds)
 		if u.Syncing {

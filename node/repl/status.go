@@ -18,8 +18,6 @@ type Status struct {
 	Upstream *UpstreamStatus
 	Peers    []PeerStatus
 	Good     int // replicas that min-replicas-to-write counts
-
-	FullSyncs, PartialOK, PartialErr int64
 }
 
 // UpstreamStatus is the link to the master.
@@ -61,7 +59,6 @@ func (m *Machine) Status(now int64) Status {
 		Role: m.role, Frozen: m.frozen, History: m.history,
 		BacklogSize: m.cfg.BacklogSize,
 		Good:        m.down.good,
-		FullSyncs:   m.down.fullSyncs, PartialOK: m.down.partialOK, PartialErr: m.down.partialErr,
 	}
 	if b := m.backlog; b != nil {
 		s.BacklogActive, s.BacklogFirst, s.BacklogLen = true, b.FirstByteOffset(), b.Histlen()
@@ -88,9 +85,10 @@ func (m *Machine) Status(now int64) Status {
 // LinkUp tells whether a replica's link carries the stream.
 func (m *Machine) LinkUp() bool { return m.role == Replica && m.up.state == linkStreaming }
 
-// ResetCounters zeroes the sync counters (CONFIG RESETSTAT).
-func (m *Machine) ResetCounters() {
-	m.down.fullSyncs, m.down.partialOK, m.down.partialErr = 0, 0, 0
+// Syncs counts what was answered to replicas since the start: full syncs,
+// partial ones, and requests for partial ones that became full.
+func (m *Machine) Syncs() (full, partial, refused int64) {
+	return m.down.fullSyncs, m.down.partialOK, m.down.partialErr
 }
 
 // Attached is the number of replicas.

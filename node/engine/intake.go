@@ -1,0 +1,239 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/espalier-io/espalier/node/rdb"
+	"github.com/espalier-io/espalier/node/repl"
+	"github.com/espalier-io/espalier/node/store"
+)
+
+// intake is a snapshot being received from the master: into a file that is
+// loaded when it is complete, or straight into the parser. Either way it is
+// loaded into a data set of its own, whole and verified, beside the one that
+// is served; only then does it take its place.
+type intake struct {
+	l    *masterLink
+	file *os.File       // on the way to the disk
+	pipe *io.PipeWriter // on the way to the parser
+	err  error          // the first failure
+
+	parsed   chan struct{} // closed when the parser is done
+	parseErr error         // then
+	store    *store.Store  // what was loaded; nil once it is installed
+	sum      rdb.Summary
+	keys     *loadHandler
+	keep     bool // the file becomes the node's own dump
+}
+
+var errLinkClosed = errors.New("the link was closed")
+
+// work does what the machine wants done outside the lock. Called by the link's
+// goroutine.
+func (l *masterLink) work() {
+	for len(l.todo) > 0 {
+		effect := l.todo[0]
+		l.todo = l.todo[1:]
+		switch e := effect.(type) {
+		case repl.Receive:
+			l.intake = newIntake(l, e.ToParser)
+		case repl.Payload:
+			l.intake.write(e.Data)
+		case repl.Load:
+			l.intake.finish()
+		}
+		if l.intake.err != nil {
+			l.intake.failed()
+		}
+		if _, last := effect.(repl.Load); last || l.intake.err != nil {
+			l.todo = nil
+			l.intake.discard()
+			l.intake = nil
+			return
+		}
+	}
+}
+
+func newIntake(l *masterLink, toParser bool) *intake {
+	in := &intake{l: l, parsed: make(chan struct{})}
+	if toParser {
+		r, w := io.Pipe()
+		in.pipe = w
+		go func() {
+			defer close(in.parsed)
+			in.parseErr = in.load(r)
+			r.CloseWithError(in.parseErr)
+		}()
+		return in
+	}
+	cfg := l.e.cfg.Current()
+	in.keep = len(cfg.Save) > 0
+	in.file, in.err = in.open(cfg.Dir)
+	if in.err != nil {
+		l.e.log.Warningf("Opening the temp file needed for MASTER <-> REPLICA synchronization: %v", in.err)
+	}
+	return in
+}
+
+// open makes the file. One that is not to be kept has no name from the start,
+// so that nothing is left of it after a crash.
+func (in *intake) open(dir string) (*os.File, error) {
+	if !in.keep {
+		return namelessFile(dir)
+	}
+	name := fmt.Sprintf("temp-%d.%d.%d.rdb", time.Now().Unix(), os.Getpid(), in.l.id)
+	return os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o644)
+}
+
+func (in *intake) write(p []byte) {
+	if in.pipe != nil {
+		if _, err := in.pipe.Write(p); err != nil {
+			in.err = err // the parser's, which gave up
+		}
+		return
+	}
+	if _, in.err = in.file.Write(p); in.err != nil {
+		in.l.e.log.Warningf("Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization: %v", in.err)
+	}
+}
+
+// finish loads what has been received to its last byte, and offers it.
+func (in *intake) finish() {
+	if in.pipe != nil {
+		in.pipe.Close()
+		<-in.parsed
+		in.err = in.parseErr
+	} else {
+		in.err = in.loadFile()
+	}
+	if in.err != nil {
+		return
+	}
+	db := 0
+	if at := in.sum.Header.Replication; at != nil {
+		db = at.StreamDB
+	}
+	in.offer(repl.SnapshotLoaded{Link: in.l.id, DB: db})
+}
+
+func (in *intake) loadFile() error {
+	if in.keep {
+		if err := in.file.Sync(); err != nil {
+			in.l.e.log.Warningf("Failed trying to sync the temp DB to disk in MASTER <-> REPLICA synchronization: %v", err)
+			return err
+		}
+	}
+	if _, err := in.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return in.load(in.file)
+}
+
+// load reads the snapshot into a data set of its own.
+func (in *intake) load(r io.Reader) (err error) {
+	e := in.l.e
+	in.store = e.newStore()
+	in.keys = e.newLoadHandler(in.store, e.cfg.Current())
+	in.keys.dropExpired = false // that is the master's to say
+	in.sum, err = rdb.Load(r, abortable{in.keys, in.l}, rdb.LoadOptions{})
+	if err == nil && len(in.sum.Rest) > 0 {
+		err = fmt.Errorf("%d bytes follow the end of the dump", len(in.sum.Rest))
+	}
+	return err
+}
+
+// abortable ends the loading when the link is given up meanwhile.
+type abortable struct {
+	*loadHandler
+	l *masterLink
+}
+
+func (h abortable) Item(it *rdb.Item) error {
+	if h.l.closed.Load() {
+		return errLinkClosed
+	}
+	return h.loadHandler.Item(it)
+}
+
+// failed tells the machine that there will be no data set.
+func (in *intake) failed() {
+	in.l.step(repl.SnapshotLoaded{Link: in.l.id, Err: in.err.Error()})
+}
+
+// offer tells the machine that the data set is there. On the disk the new dump
+// takes the place of the old one in the same moment as in memory: at any time,
+// and after a crash, there is one of them, whole.
+func (in *intake) offer(event repl.SnapshotLoaded) {
+	e := in.l.e
+	e.Lock()
+	defer e.Unlock()
+	e.BatchBegin()
+	defer e.BatchEnd()
+	if e.replication.link == in.l {
+		if err := in.keepFile(); err != nil {
+			event.Err = err.Error()
+		}
+		e.replication.step(event)
+	}
+}
+
+// keepFile makes the file the node's own dump.
+func (in *intake) keepFile() error {
+	if !in.keep {
+		return nil
+	}
+	e := in.l.e
+	e.cancelSaving() // of the old data set: it must not follow the new one
+	path := dumpPath(&e.cfg.Values)
+	if err := os.Rename(in.file.Name(), path); err != nil {
+		e.log.Warningf("Failed trying to rename the temp DB into %s in MASTER <-> REPLICA synchronization: %v", e.cfg.DBFilename, err)
+		return err
+	}
+	return nil
+}
+
+// install puts the loaded data set in the place of the served one.
+func (l *masterLink) install() {
+	e, in := l.e, l.intake
+	if e.snapshot != nil {
+		e.snapshot.cancel() // it is of the old one
+	}
+	e.adoptStore(in.store)
+	in.store = nil
+	e.lastLoad = lastLoad{keys: in.keys.keys, expired: in.keys.expired, summary: in.sum}
+	e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d.", in.keys.keys, in.keys.expired)
+	if in.keep {
+		e.dirty = 0
+		e.saving.lastSave = e.now / 1000
+	} else {
+		e.dirty++
+	}
+}
+
+// discard lets go of everything but what was installed. Called without the
+// lock, by the link's goroutine.
+func (in *intake) discard() {
+	if in.pipe != nil {
+		in.pipe.CloseWithError(errLinkClosed)
+		<-in.parsed
+	}
+	if in.file != nil {
+		if in.keep {
+			os.Remove(in.file.Name()) // it has another name by now if it was kept
+		}
+		in.file.Close()
+		in.file = nil
+	}
+	if in.store != nil {
+		in.store.Close()
+		in.store = nil
+	}
+}
