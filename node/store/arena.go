@@ -79,7 +79,8 @@ type arena struct {
 	retired bool
 	gone    bool
 
-	digits [20]byte // what Value.Bytes writes numbers to
+	digits     [20]byte // what Value.Bytes writes numbers to
+	prefetched uint64   // keeps the compiler from leaving out the loads of Prefetch
 }
 
 func newArena() *arena {

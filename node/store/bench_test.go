@@ -106,3 +106,25 @@ func BenchmarkInsert(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkGetBatch16(b *testing.B) {
+	db := benchStore(b)
+	keys := make([][]byte, 16)
+	for i := range keys {
+		keys[i] = make([]byte, 16)
+	}
+	n := 0
+	for i := 0; i < b.N; i += 16 {
+		for j, key := range keys {
+			benchKey(key, scattered(i+j, *benchKeys))
+		}
+		db.Prefetch(keys...)
+		for _, key := range keys {
+			v, ok := db.Get(key)
+			if !ok {
+				b.Fatal("a key is missing")
+			}
+			n += len(v.Bytes())
+		}
+	}
+}
