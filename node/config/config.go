@@ -12,7 +12,7 @@
 // refused too.
 //
 // Who reads what: under the execution lock, the fields of Config (they change
-// only there, in Set and SetReplicaOf); anywhere else, Current, an immutable
+// only there, in Set and Adjust); anywhere else, Current, an immutable
 // copy.
 //
 // Start reading at Config, then directive.
@@ -77,11 +77,17 @@ func (c *Config) OnChange(name string, hook func(*Config) error) {
 	c.hooks[d] = append(c.hooks[d], hook)
 }
 
+// Adjust changes settings by the node's own decision, such as a lower
+// maxclients because the system allows no more. Hooks do not run.
+func (c *Config) Adjust(change func(*Values)) {
+	change(&c.Values)
+	c.publish()
+}
+
 // SetReplicaOf records what REPLICAOF decided, so that CONFIG GET and REWRITE
 // show it. The zero address is "no one".
 func (c *Config) SetReplicaOf(master HostPort) {
-	c.ReplicaOf = master
-	c.publish()
+	c.Adjust(func(v *Values) { v.ReplicaOf = master })
 }
 
 // Parameter is a directive with its value, as CONFIG GET answers.

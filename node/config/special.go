@@ -236,6 +236,9 @@ type directory struct{}
 
 func (directory) init(v *Values) {
 	wd, err := os.Getwd()
+	if err == nil {
+		wd, err = filepath.EvalSymlinks(wd)
+	}
 	if err != nil {
 		wd = string(filepath.Separator)
 	}
