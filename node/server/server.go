@@ -156,5 +156,3 @@ type Stats struct {
 
 // ErrStopped is returned by calls on a server that has been stopped.
 var ErrStopped = errors.New("server: stopped")
-
-const defaultBacklog = 511
