@@ -43,7 +43,7 @@ type ReplicationGroupStatus struct {
 	Image string `json:"image,omitempty"`
 
 	// conditions: Ready, Reconciling, Stalled (read as kstatus does), RestartSafe
-	// and DataLost. conditions.go tells every reason.
+	// and DataLost.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

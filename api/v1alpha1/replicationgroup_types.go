@@ -66,8 +66,9 @@ type ReplicationGroupSpec struct {
 	// +optional
 	Tree Tree `json:"tree,omitempty"`
 
-	// image of the members. Without it the operator's own image is used; the one
-	// in use is told in status.image.
+	// image of members that are created from now on, with the node at /node.
+	// Without it the operator's own image is used; the one in use is told in
+	// status.image.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -81,7 +82,7 @@ type ReplicationGroupSpec struct {
 
 	// config holds redis.conf directives for every member, name to value; several
 	// arguments are separated by blanks, as in redis.conf. Directives that the
-	// operator owns are refused by name.
+	// operator owns are refused by name. A member reads them when it starts.
 	// +optional
 	Config Config `json:"config,omitempty"`
 
@@ -265,6 +266,7 @@ type Service struct {
 // Template shapes the members' pods. It takes effect for pods that are created
 // after the change.
 type Template struct {
+	// resources of the node's container.
 	// +optional
 	Resources corev1.ResourceRequirements `json:"resources,omitempty"`
 
@@ -273,10 +275,12 @@ type Template struct {
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
+	// nodeSelector of the pods; a member's zone goes before it.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
+	// tolerations of the pods.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
@@ -289,6 +293,7 @@ type Template struct {
 	// +kubebuilder:validation:MaxItems=16
 	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
 
+	// priorityClassName of the pods.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
