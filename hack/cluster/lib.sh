@@ -135,5 +135,5 @@ kill_all_processes() {
 		kill -KILL $pids 2>/dev/null || true
 		sleep 0.1
 	done
-	die "processes that SIGKILL did not end in 10 s ($attempt tries): $(echo $pids)"
+	die "processes that SIGKILL did not end in 10 s ($attempt tries): ${pids//$'\n'/ }"
 }
