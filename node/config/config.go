@@ -19,7 +19,6 @@
 package config
 
 import (
-	"errors"
 	"strings"
 	"sync/atomic"
 
@@ -136,7 +135,7 @@ type Client struct {
 // beyond its hooks.
 func (c *Config) Set(client Client, pairs ...string) error {
 	if len(pairs)%2 != 0 {
-		return errors.New("ERR syntax error")
+		return refusal("ERR syntax error")
 	}
 	changes, err := c.resolve(client, pairs)
 	if err != nil {
@@ -145,7 +144,7 @@ func (c *Config) Set(client Client, pairs ...string) error {
 	old := c.Values.clone()
 	next := old.clone()
 	for _, ch := range changes {
-		if err := ch.directive.kind.set(next, ch.args(), source{}); err != nil {
+		if err := ch.directive.kind.set(next, ch.args(), nil); err != nil {
 			return setFailed(ch.spelling, err)
 		}
 	}
@@ -192,15 +191,15 @@ func (c *Config) resolve(client Client, pairs []string) ([]change, error) {
 		d := lookup(name)
 		switch {
 		case d == nil:
-			return nil, errors.New("ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'")
+			return nil, refusal("ERR Unknown option or number of arguments for CONFIG SET - '" + name + "'")
 		case d.is(immutable):
-			return nil, setFailed(name, errors.New("can't set immutable config"))
+			return nil, setFailed(name, refusal("can't set immutable config"))
 		case d.is(protected) && !c.EnableProtectedConfigs.Allows(client.Local):
-			return nil, setFailed(name, errors.New("can't set protected config"))
+			return nil, setFailed(name, refusal("can't set protected config"))
 		case d.is(denyLoading) && client.Loading:
-			return nil, errors.New("LOADING Redis is loading the dataset in memory")
+			return nil, refusal("LOADING Redis is loading the dataset in memory")
 		case seen[d]:
-			return nil, setFailed(name, errors.New("duplicate parameter"))
+			return nil, setFailed(name, refusal("duplicate parameter"))
 		}
 		seen[d] = true
 		changes = append(changes, change{d, strings.ToLower(name), pairs[i+1]})
@@ -208,8 +207,14 @@ func (c *Config) resolve(client Client, pairs []string) ([]change, error) {
 	return changes, nil
 }
 
+// refusal is an error whose text a client or the starter of the node gets as it
+// is; most are Redis's, to the letter.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 func setFailed(name string, err error) error {
-	return errors.New("ERR CONFIG SET failed (possibly related to argument '" + name + "') - " + err.Error())
+	return refusal("ERR CONFIG SET failed (possibly related to argument '" + name + "') - " + err.Error())
 }
 
 func (c *Config) runHooks(d *directive) error {

@@ -24,11 +24,6 @@ func get(c *Config, name string) string {
 
 func TestSetReachesTheField(t *testing.T) {
 	c := New()
-	dir := t.TempDir()
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := c.Set(Client{Local: true},
 		"repl-timeout", "7", "slave-read-only", "no", "maxmemory", "1gb",
 		"loglevel", "WARNING", "save", "60 1 300 10", "repl-backlog-size", "2mb",

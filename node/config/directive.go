@@ -36,19 +36,13 @@ type kind interface {
 	// init puts the default into v.
 	init(v *Values)
 	// set parses args into v; on an error v may be half written and is thrown
-	// away. The error's text is Redis's.
-	set(v *Values, args []string, from source) error
+	// away. loading is nil for CONFIG SET.
+	set(v *Values, args []string, loading *loadState) error
 	// get is the value as CONFIG GET shows it.
 	get(v *Values) string
 	// lines are the arguments to write behind the name into a configuration
 	// file, one element for each line. def holds the defaults.
 	lines(v, def *Values) []fileLine
-}
-
-// source is where a value comes from: only "save" and relative paths care.
-type source struct {
-	loading    *loadState // not nil while a configuration text is read
-	fromClient bool
 }
 
 // fileLine is a line that CONFIG REWRITE may write.

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -31,26 +30,26 @@ const (
 
 // refusing gives a row a rule under which a value is refused with a reason.
 func refusing(d directive, reason string) directive {
-	refusal := errors.New(reason)
+	no := refusal(reason)
 	switch k := d.kind.(type) {
 	case *boolean:
 		k.check = func(on bool) error {
 			if on {
-				return refusal
+				return no
 			}
 			return nil
 		}
 	case *text:
 		k.check = func(s string) error {
 			if s != "" {
-				return refusal
+				return no
 			}
 			return nil
 		}
 	case *number:
 		k.check = func(n int64) error {
 			if n != 0 {
-				return refusal
+				return no
 			}
 			return nil
 		}
@@ -135,7 +134,7 @@ func inertServerDirectives() []directive {
 }
 
 func checkProcTitle(template string) error {
-	bad := errors.New("template format is invalid or contains unknown variables")
+	bad := refusal("template format is invalid or contains unknown variables")
 	rest := template
 	for {
 		_, after, found := strings.Cut(rest, "{")
@@ -262,13 +261,13 @@ func inertClusterDirectives() []directive {
 func checkHostname(name string) error {
 	const longest = 256 // with C's closing NUL
 	if len(name) >= longest {
-		return fmt.Errorf("Hostnames must be less than %d characters", longest)
+		return refusal(fmt.Sprintf("Hostnames must be less than %d characters", longest))
 	}
 	for _, c := range name {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.':
 		default:
-			return errors.New("Hostnames may only contain alphanumeric characters, hyphens or dots")
+			return refusal("Hostnames may only contain alphanumeric characters, hyphens or dots")
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -75,10 +74,10 @@ func (b *boolean) hold(s *heldSlots) {
 
 func (b *boolean) init(v *Values) { b.store(v, b.def) }
 
-func (b *boolean) set(v *Values, args []string, _ source) error {
+func (b *boolean) set(v *Values, args []string, _ *loadState) error {
 	on := strings.EqualFold(args[0], "yes")
 	if !on && !strings.EqualFold(args[0], "no") {
-		return errors.New("argument must be 'yes' or 'no'")
+		return refusal("argument must be 'yes' or 'no'")
 	}
 	if b.check != nil {
 		if err := b.check(on); err != nil {
@@ -148,7 +147,7 @@ func (t *text) hold(s *heldSlots) {
 
 func (t *text) init(v *Values) { t.store(v, t.def) }
 
-func (t *text) set(v *Values, args []string, _ source) error {
+func (t *text) set(v *Values, args []string, _ *loadState) error {
 	if t.check != nil {
 		if err := t.check(args[0]); err != nil {
 			return err
@@ -254,10 +253,10 @@ func (c *choice) hold(s *heldSlots) {
 
 func (c *choice) init(v *Values) { c.store(v, c.def) }
 
-func (c *choice) set(v *Values, args []string, _ source) error {
+func (c *choice) set(v *Values, args []string, _ *loadState) error {
 	value, ok := c.parse(args)
 	if !ok {
-		return errors.New("argument(s) must be one of the following: " + c.names.list())
+		return refusal("argument(s) must be one of the following: " + c.names.list())
 	}
 	if c.check != nil {
 		if err := c.check(value); err != nil {

@@ -50,7 +50,7 @@ func Load(cl CommandLine, stdin io.Reader) (*Config, error) {
 	if cl.Stdin {
 		piped, err := io.ReadAll(stdin)
 		if err != nil {
-			return nil, fmt.Errorf("Fatal error, can't read the config from standard input: %w", err)
+			return nil, &OpenError{"standard input", err}
 		}
 		text += string(piped)
 	}
@@ -114,7 +114,7 @@ func (v *Values) loadText(text string, state *loadState) error {
 func (v *Values) loadLine(line string, state *loadState) error {
 	argv, ok := splitLine(line)
 	if !ok {
-		return errors.New("Unbalanced quotes in configuration line")
+		return refusal("Unbalanced quotes in configuration line")
 	}
 	if len(argv) == 0 {
 		return nil
@@ -125,14 +125,14 @@ func (v *Values) loadLine(line string, state *loadState) error {
 	case d == nil:
 		return v.loadOther(name, args, state)
 	case !d.is(multiArg) && len(args) != 1:
-		return errors.New("wrong number of arguments")
+		return refusal("wrong number of arguments")
 	case d.is(multiArg) && len(args) == 1 && args[0] != "":
 		// One quoted argument stands for several: --save "60 1".
 		if args, ok = splitLine(args[0]); !ok {
-			return errors.New("Unbalanced quotes in configuration line")
+			return refusal("Unbalanced quotes in configuration line")
 		}
 	}
-	return d.kind.set(v, args, source{loading: state})
+	return d.kind.set(v, args, state)
 }
 
 // loadOther does the lines of a file that are no settings.
@@ -149,7 +149,7 @@ func (v *Values) loadOther(name string, args []string, state *loadState) error {
 	case "rename-command", "user", "loadmodule", "sentinel":
 		return fmt.Errorf("%s is not supported by this node", name)
 	}
-	return errors.New("Bad directive or wrong number of arguments")
+	return refusal("Bad directive or wrong number of arguments")
 }
 
 func (v *Values) include(pattern string, state *loadState) error {

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -87,7 +86,7 @@ func (n *number) hold(s *heldSlots) {
 
 func (n *number) init(v *Values) { n.store(v, n.def) }
 
-func (n *number) set(v *Values, args []string, _ source) error {
+func (n *number) set(v *Values, args []string, _ *loadState) error {
 	x, err := n.parse(args[0])
 	if err != nil {
 		return err
@@ -114,24 +113,24 @@ func (n *number) parse(s string) (int64, error) {
 			return int64(x), nil
 		}
 		if n.written == memory {
-			return 0, errors.New("argument must be a memory value")
+			return 0, refusal("argument must be a memory value")
 		}
 		if digits, ok := strings.CutSuffix(s, "%"); ok {
 			if x, ok := resp.ParseInt([]byte(digits)); ok && x >= 0 {
 				return -x, nil
 			}
 		}
-		return 0, errors.New("argument must be a memory or percent value")
+		return 0, refusal("argument must be a memory or percent value")
 	case octal:
 		x, err := strconv.ParseInt(s, 8, 64)
 		if err != nil {
-			return 0, errors.New("argument couldn't be parsed as an octal number")
+			return 0, refusal("argument couldn't be parsed as an octal number")
 		}
 		return x, nil
 	}
 	x, ok := resp.ParseInt([]byte(s))
 	if !ok {
-		return 0, errors.New("argument couldn't be parsed into an integer")
+		return 0, refusal("argument couldn't be parsed into an integer")
 	}
 	return x, nil
 }

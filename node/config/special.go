@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,7 +16,7 @@ import (
 // kind must do for themselves.
 func single(args []string) error {
 	if len(args) != 1 {
-		return errors.New("wrong number of arguments")
+		return refusal("wrong number of arguments")
 	}
 	return nil
 }
@@ -32,7 +31,7 @@ func (savePoints) init(v *Values) {
 	}
 }
 
-func (savePoints) set(v *Values, args []string, from source) error {
+func (savePoints) set(v *Values, args []string, loading *loadState) error {
 	if len(args) == 1 && args[0] == "" {
 		v.Save, args = nil, nil
 	}
@@ -41,10 +40,10 @@ func (savePoints) set(v *Values, args []string, from source) error {
 		return err
 	}
 	switch {
-	case from.loading == nil:
+	case loading == nil:
 		v.Save = nil
-	case !from.loading.sawSave:
-		from.loading.sawSave = true
+	case !loading.sawSave:
+		loading.sawSave = true
 		v.Save = nil
 	}
 	v.Save = append(v.Save[:len(v.Save):len(v.Save)], points...)
@@ -52,7 +51,7 @@ func (savePoints) set(v *Values, args []string, from source) error {
 }
 
 func parseSavePoints(args []string) ([]SavePoint, error) {
-	invalid := errors.New("Invalid save parameters")
+	invalid := refusal("Invalid save parameters")
 	if len(args)%2 != 0 {
 		return nil, invalid
 	}
@@ -105,20 +104,20 @@ func (outputLimits) init(v *Values) {
 	}
 }
 
-func (outputLimits) set(v *Values, args []string, _ source) error {
+func (outputLimits) set(v *Values, args []string, _ *loadState) error {
 	if len(args)%4 != 0 {
-		return errors.New("Wrong number of arguments in buffer limit configuration.")
+		return refusal("Wrong number of arguments in buffer limit configuration.")
 	}
 	for i := 0; i < len(args); i += 4 {
 		class, ok := clientClass(args[i])
 		if !ok {
-			return errors.New("Invalid client class specified in buffer limit configuration.")
+			return refusal("Invalid client class specified in buffer limit configuration.")
 		}
 		hard, ok1 := ParseMemory(args[i+1])
 		soft, ok2 := ParseMemory(args[i+2])
 		seconds, err := strconv.ParseInt(args[i+3], 10, 32)
 		if !ok1 || !ok2 || err != nil || seconds < 0 {
-			return errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
+			return refusal("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		v.OutputBufferLimits[class] = OutputBufferLimit{hard, soft, time.Duration(seconds) * time.Second}
 	}
@@ -170,9 +169,9 @@ const mostAddresses = 16
 
 func (a addresses) init(v *Values) { *a.at(v) = a.def }
 
-func (a addresses) set(v *Values, args []string, _ source) error {
+func (a addresses) set(v *Values, args []string, _ *loadState) error {
 	if len(args) > mostAddresses {
-		return errors.New("Too many bind addresses specified.")
+		return refusal("Too many bind addresses specified.")
 	}
 	if len(args) == 1 && args[0] == "" {
 		args = nil
@@ -199,9 +198,9 @@ type masterAddress struct{}
 
 func (masterAddress) init(*Values) {}
 
-func (masterAddress) set(v *Values, args []string, _ source) error {
+func (masterAddress) set(v *Values, args []string, _ *loadState) error {
 	if len(args) != 2 {
-		return errors.New("wrong number of arguments")
+		return refusal("wrong number of arguments")
 	}
 	v.ReplicaOf = HostPort{}
 	if strings.EqualFold(args[0], "no") && strings.EqualFold(args[1], "one") {
@@ -209,7 +208,7 @@ func (masterAddress) set(v *Values, args []string, _ source) error {
 	}
 	port, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil || port < 0 || port > 65535 {
-		return errors.New("Invalid master port")
+		return refusal("Invalid master port")
 	}
 	v.ReplicaOf = HostPort{args[0], int(port)}
 	return nil
@@ -245,7 +244,7 @@ func (directory) init(v *Values) {
 	v.Dir = wd
 }
 
-func (directory) set(v *Values, args []string, _ source) error {
+func (directory) set(v *Values, args []string, _ *loadState) error {
 	if err := single(args); err != nil {
 		return err
 	}
@@ -253,11 +252,11 @@ func (directory) set(v *Values, args []string, _ source) error {
 	// directory and may be entered.
 	path := v.Path(args[0])
 	if _, err := os.Stat(path + string(filepath.Separator) + "."); err != nil {
-		return errors.New(systemError(err))
+		return refusal(systemError(err))
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return errors.New(systemError(err))
+		return refusal(systemError(err))
 	}
 	v.Dir = real
 	return nil
@@ -289,7 +288,7 @@ func (l *heldList) hold(s *heldSlots) { l.at = s.text() }
 
 func (l *heldList) init(v *Values) { *l.at(v) = l.def }
 
-func (l *heldList) set(v *Values, args []string, _ source) error {
+func (l *heldList) set(v *Values, args []string, _ *loadState) error {
 	shown, err := l.parse(args)
 	if err == nil {
 		*l.at(v) = shown
@@ -312,13 +311,13 @@ func (l *heldList) lines(v, _ *Values) []fileLine {
 
 func parseOOMScores(args []string) (string, error) {
 	if len(args) != 3 {
-		return "", errors.New("wrong number of arguments")
+		return "", refusal("wrong number of arguments")
 	}
 	shown := make([]string, len(args))
 	for i, arg := range args {
 		n, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil || n < -2000 || n > 2000 {
-			return "", errors.New("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+			return "", refusal("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
 		}
 		shown[i] = strconv.FormatInt(n, 10)
 	}
@@ -336,7 +335,7 @@ func parseNotifyEvents(args []string) (string, error) {
 	const all = "g$lshzxetdn"
 	letters := strings.ReplaceAll(args[0], "A", all)
 	if strings.Trim(letters, notifyClasses) != "" {
-		return "", errors.New("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+		return "", refusal("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
 	}
 	shown := ""
 	for _, c := range notifyClasses {
@@ -358,10 +357,10 @@ func parsePercentiles(args []string) (string, error) {
 	for i, arg := range args {
 		p, err := strconv.ParseFloat(arg, 64)
 		if err != nil {
-			return "", errors.New("Invalid latency-tracking-info-percentiles parameters")
+			return "", refusal("Invalid latency-tracking-info-percentiles parameters")
 		}
 		if !(p >= 0 && p <= 100) {
-			return "", errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+			return "", refusal("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 		}
 		six := strconv.FormatFloat(p, 'f', 6, 64)
 		shown[i] = strings.TrimSuffix(strings.TrimRight(six, "0"), ".")

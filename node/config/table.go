@@ -4,7 +4,6 @@
 package config
 
 import (
-	"errors"
 	"math"
 	"time"
 )
@@ -81,7 +80,7 @@ func onSignal(name string, at func(*Values) *ShutdownFlags) directive {
 	c.flags = true
 	c.check = func(set int) error {
 		if both := int(ShutdownSave | ShutdownNoSave); set&both == both {
-			return errors.New("shutdown options SAVE and NOSAVE can't be used simultaneously")
+			return refusal("shutdown options SAVE and NOSAVE can't be used simultaneously")
 		}
 		return nil
 	}

@@ -23,7 +23,8 @@ const patience = 20 * time.Second
 
 // Server is a running redis-server that listens on a socket in its directory.
 type Server struct {
-	Dir string
+	Dir    string
+	Socket string // path of the Unix socket that it listens on
 
 	t       testing.TB
 	process *exec.Cmd
@@ -62,7 +63,7 @@ func StartAs(t testing.TB, password, dir string, args ...string) *Server {
 	}
 	t.Cleanup(func() { os.RemoveAll(run) })
 	socket := filepath.Join(run, "s")
-	s := &Server{Dir: dir, t: t}
+	s := &Server{Dir: dir, Socket: socket, t: t}
 	args = append(append([]string(nil), args...), "--port", "0", "--unixsocket", socket, "--dir", dir)
 	s.process = exec.Command(binary, args...)
 	s.process.Stdout, s.process.Stderr = &s.log, &s.log
