@@ -93,20 +93,24 @@ type CreatePod struct {
 }
 
 // DeletePod asks Kubernetes to stop and delete the pod PodUID; the finalizer
-// keeps the object.
+// keeps the object. It is void if the container was re-run since: its restart
+// count is no longer Restarts.
 type DeletePod struct {
-	Name    string
-	PodUID  string
-	Planned bool // it stops a process that works: disruptive
-	Why     string
+	Name     string
+	PodUID   string
+	Restarts int
+	Planned  bool // it stops a process that works: disruptive
+	Why      string
 }
 
 // ReleasePod takes the finalizer off the pod PodUID. Its death is in the
-// ledger, or it never had a role.
+// ledger, or it never had a role. Void like DeletePod: a process that came to
+// life since may have been given a role.
 type ReleasePod struct {
-	Name   string
-	PodUID string
-	Why    string
+	Name     string
+	PodUID   string
+	Restarts int
+	Why      string
 }
 
 // Promise asks a process to accept no grant below Epoch.

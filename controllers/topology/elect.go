@@ -17,21 +17,38 @@ import (
 // remembered.
 
 // noteDeaths enters proven deaths into the ledger, with the decision that they
-// call for. Only then may the pods go (I4).
+// call for. Only then may the pods go (I4). A process that never had a role
+// leaves no record but the decision, which names its pod; it is entered all the
+// same, because a deposed operator may be about to offer it the master role,
+// and that write must find the ledger changed.
 func (p *pass) noteDeaths() {
 	for _, m := range p.members {
-		if m.rec == nil || m.rec.RunID == "" || m.rec.Dead || m.roleless() || !m.stopped() {
+		if m.rec == nil || !m.stopped() {
 			continue
 		}
-		m.rec.Dead = true
-		p.decide(m.name+" dead", "%s", p.restartDecision(m))
+		if m.roleless() {
+			if pod := m.seen.Pod; pod.Held || !pod.Terminating {
+				p.decide(m.name+" dead without a role", "%s", p.restartDecision(m))
+			}
+		} else if !m.rec.Dead {
+			m.rec.Dead = true
+			p.decide(m.name+" dead", "%s", p.restartDecision(m))
+		}
 	}
+}
+
+// giveUp enters that a pod goes without proof of death, for the same reason.
+func (p *pass) giveUp(m *member, why string) {
+	if pod := m.seen.Pod; p.led != nil && m.rec != nil && (pod.Held || !pod.Terminating) {
+		p.decide(m.name+" given up", "%s (pod %s) %s and is given up: %s.", m.name, pod.UID, m.silence(p.now), why)
+	}
+	p.clear(m, why)
 }
 
 // restartDecision tells what is decided about a member whose process ended.
 func (p *pass) restartDecision(m *member) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s.", m.name, m.ending())
+	fmt.Fprintf(&b, "%s (pod %s) %s.", m.name, m.seen.Pod.UID, m.ending())
 	if m.seen.Claim != nil {
 		b.WriteString(" Its claim may hold what it wrote to disk.")
 	} else {

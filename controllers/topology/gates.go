@@ -104,13 +104,14 @@ var removalGates = []gate{
 	{"OneDisruption", oneDisruption},
 }
 
-// oneInHand lets a planned step begin only when every other replica that was
-// granted and answers is linked up: one copy at a time is out of its line. One
-// that the shield holds back is left out, it may stay so until a person helps.
+// oneInHand lets a planned step begin only when every other declared replica
+// that was granted and answers is linked up, and nobody is just being removed:
+// one copy at a time is out of its line. One that the shield holds back is left
+// out, it may stay so until a person helps.
 func oneInHand(p *pass, m *member) (Reason, string) {
 	for _, o := range p.members {
 		n := o.node()
-		if o == m || n == nil || n.Role != RoleReplica || n.Epoch != p.led.Epoch {
+		if o == m || !o.placed() || n == nil || n.Role != RoleReplica || n.Epoch != p.led.Epoch {
 			continue
 		}
 		if n.Link == LinkDown || n.Link == LinkSync {

@@ -52,7 +52,7 @@ func (p *pass) health() Health {
 func (p *pass) rows() []*member {
 	rows := p.inOrder()
 	for _, m := range p.members {
-		if !m.placed() && (m.seen.Pod != nil || m.rec != nil) {
+		if !m.placed() && m.seen.Pod != nil {
 			rows = append(rows, m)
 		}
 	}

@@ -56,11 +56,11 @@ func (p *pass) tend(m *member) {
 		return
 	}
 	if m.roleless() {
-		p.clear(m, "nothing more comes of it, and it never had a role")
+		p.giveUp(m, "it never had a role")
 		return
 	}
 	if p.passes(releaseGates, m) {
-		p.clear(m, "nothing more comes of it, and the serving master makes up for its copy")
+		p.giveUp(m, "the serving master makes up for its copy")
 		return
 	}
 	p.stall(ReasonMemberUnreachable, m.name, "%s %s.", m.name, m.silence(p.now))
@@ -84,10 +84,10 @@ func (p *pass) missing(m *member) {
 func (p *pass) clear(m *member, why string) {
 	pod := m.seen.Pod
 	if !pod.Terminating {
-		p.do(DeletePod{Name: m.name, PodUID: pod.UID, Why: why})
+		p.do(DeletePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: why})
 	}
 	if pod.Held {
-		p.do(ReleasePod{Name: m.name, PodUID: pod.UID, Why: why})
+		p.do(ReleasePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: why})
 	}
 }
 
@@ -135,7 +135,7 @@ func (p *pass) drain(m *member) {
 		p.wait(ReasonRemovingMembers, pollFast, "%s is no longer declared and stays for now: %s.", m.name, p.refusal().Message)
 		return
 	}
-	p.do(DeletePod{Name: m.name, PodUID: m.seen.Pod.UID, Planned: working, Why: "it is no longer declared"})
+	p.do(DeletePod{Name: m.name, PodUID: m.seen.Pod.UID, Restarts: m.seen.Pod.Container.Restarts, Planned: working, Why: "it is no longer declared"})
 }
 
 // retire forgets a member that left. Where its claim was kept the record stays
@@ -181,10 +181,12 @@ func (p *pass) remove() {
 		}
 		left++
 		switch {
-		case m.stopped(), p.ended(m) && m.roleless():
+		case m.stopped():
 			p.clear(m, "the group is being deleted")
+		case p.ended(m) && m.roleless():
+			p.giveUp(m, "the group is being deleted and it never had a role")
 		case !pod.Terminating:
-			p.do(DeletePod{Name: m.name, PodUID: pod.UID, Why: "the group is being deleted"})
+			p.do(DeletePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: "the group is being deleted"})
 		case p.ended(m), p.overdue(m) && !pod.Host.Ready:
 			p.stall(ReasonMemberUnreachable, m.name, "%s %s; its pod goes when its process is proven dead. If the Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service.", m.name, m.silence(p.now))
 		default:

@@ -223,6 +223,7 @@ func (p *pass) feed(m *member) *member {
 		if n.Link == LinkUp && p.inLine(parent, m) {
 			return parent
 		}
+		p.wait(ReasonSyncing, pollFast, "%s feeds from %s until its upstream %s is in line.", m.name, cur.name, parent.name)
 		return nil
 	}
 	if p.inLine(parent, m) {
@@ -234,6 +235,9 @@ func (p *pass) feed(m *member) *member {
 	if p.coming(parent) && (!n.Complete || parent.node().Complete) {
 		p.wait(ReasonSyncing, pollFast, "%s waits for its upstream %s to come up.", m.name, parent.name)
 		return nil
+	}
+	if cur != nil && p.inLine(cur, m) {
+		return cur // it was sent there in the interim and is not linked yet
 	}
 	for range p.members {
 		if parent = p.byName[parent.recParent()]; parent == nil {

@@ -178,7 +178,7 @@ func (s *script) event(verb, name, arg string) {
 	case "mend":
 		p.cut = false
 	case "delete": // delete X: kubectl delete pod
-		_ = w.do(DeletePod{Name: name, PodUID: p.uid})
+		_ = w.do(DeletePod{Name: name, PodUID: p.uid, Restarts: p.restarts})
 	case "stopping": // stopping X: a deletion that takes its time
 		p.terminating = true
 	case "vanish": // vanish X: the pod object is torn away, nobody knows of the process

@@ -352,24 +352,53 @@ func (s *seating) fill(used map[int]bool) {
 	}
 }
 
-// improve exchanges pairs below the root as long as that makes it cheaper.
+// improve exchanges pairs below the root, and in small groups rotates three, as
+// long as that makes it cheaper.
 func (s *seating) improve() int64 {
 	cost := s.cost()
+	at := s.at
+	keep := func() bool {
+		c := s.cost()
+		better := c < cost
+		if better {
+			cost = c
+		}
+		return better
+	}
 	for again := true; again; {
 		again = false
-		for i := 1; i < len(s.at); i++ {
-			for j := i + 1; j < len(s.at); j++ {
-				s.at[i], s.at[j] = s.at[j], s.at[i]
-				if c := s.cost(); c < cost {
-					cost, again = c, true
+		for i := 1; i < len(at); i++ {
+			for j := i + 1; j < len(at); j++ {
+				at[i], at[j] = at[j], at[i]
+				if keep() {
+					again = true
 				} else {
-					s.at[i], s.at[j] = s.at[j], s.at[i]
+					at[i], at[j] = at[j], at[i]
+				}
+			}
+		}
+		for i := 1; !again && i < len(at) && len(at) <= rotateUpTo; i++ {
+			for j := 1; j < len(at); j++ {
+				for k := 1; k < len(at); k++ {
+					if i == j || j == k || k == i {
+						continue
+					}
+					at[i], at[j], at[k] = at[k], at[i], at[j]
+					if keep() {
+						again = true
+					} else {
+						at[i], at[j], at[k] = at[j], at[k], at[i]
+					}
 				}
 			}
 		}
 	}
 	return cost
 }
+
+// rotateUpTo is the size of the largest group for which three at a time are
+// tried: their number grows with its cube.
+const rotateUpTo = 12
 
 func (s *seating) cost() int64 {
 	var c int64

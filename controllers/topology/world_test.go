@@ -197,7 +197,7 @@ func (w *world) do(a Action) error {
 	case CreatePod:
 		return w.createPod(a)
 	case DeletePod:
-		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID && !p.terminating {
+		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID && p.restarts == a.Restarts && !p.terminating {
 			p.terminating = true
 			if p.node != nil && p.host.Ready {
 				w.stop(a.Name, "Completed", 0)
@@ -205,7 +205,7 @@ func (w *world) do(a Action) error {
 			w.reap(a.Name)
 		}
 	case ReleasePod:
-		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID {
+		if p := w.pods[a.Name]; p != nil && p.uid == a.PodUID && p.restarts == a.Restarts {
 			p.held = false
 			w.reap(a.Name)
 		}
