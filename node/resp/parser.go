@@ -42,52 +42,59 @@ func (p *Parser) Next(buf []byte, argv [][]byte) (consumed int, out [][]byte, er
 	if len(buf) == 0 {
 		return 0, argv, nil
 	}
-	pos, remaining, bulk := p.pos, p.remaining, p.bulk
-	base := len(argv)
-	if remaining == 0 {
-		if buf[0] != '*' {
-			return p.inline(buf, argv)
-		}
-		n, next, err := p.multibulkCount(buf)
-		if err != nil || next == 0 {
-			return 0, argv, err
-		}
-		if n <= 0 {
-			return next, argv, nil
-		}
-		pos, remaining, bulk = next, n, -1
-	} else {
-		for _, s := range p.spans {
-			argv = append(argv, buf[s.from:s.to:s.to])
-		}
+	if p.remaining > 0 {
+		return p.resume(buf, argv)
 	}
-	known, from := len(argv), pos
-	for remaining > 0 {
-		if bulk < 0 {
-			n, next, err := p.bulkLength(buf, pos)
-			if err != nil {
-				return 0, argv[:base], err
-			}
-			if next == 0 {
-				break
-			}
-			bulk, pos = n, next
+	if buf[0] != '*' {
+		return p.inline(buf, argv)
+	}
+	n, pos, err := p.multibulkCount(buf)
+	if err != nil || pos == 0 || n <= 0 {
+		return pos, argv, err
+	}
+	base, start := len(argv), pos
+	for ; n > 0; n-- {
+		length, from, err := p.bulkLength(buf, pos)
+		if err != nil {
+			return 0, argv[:base], err
 		}
 		// The two bytes behind the argument are skipped unseen, as Redis does.
-		if len(buf)-pos-2 < bulk {
-			break
+		if from == 0 || len(buf)-from-2 < length {
+			p.pos, p.bulk, p.remaining = start, -1, n+len(argv)-base
+			return p.resume(buf, argv[:base])
 		}
-		argv = append(argv, buf[pos:pos+bulk:pos+bulk])
-		pos += bulk + 2
-		bulk = -1
-		remaining--
+		argv = append(argv, buf[from:from+length:from+length])
+		pos = from + length + 2
 	}
-	if remaining > 0 {
-		p.suspend(buf, from, len(argv)-known, pos, remaining, bulk)
-		return 0, argv[:base], nil
-	}
-	p.Reset()
 	return pos, argv, nil
+}
+
+// resume goes on with a request that was not complete when it was first looked
+// at. Its arguments are noted by position until the last one is there: the
+// common request, which comes whole, is spared that.
+func (p *Parser) resume(buf []byte, argv [][]byte) (consumed int, out [][]byte, err error) {
+	for p.remaining > 0 {
+		if p.bulk < 0 {
+			length, from, err := p.bulkLength(buf, p.pos)
+			if err != nil || from == 0 {
+				return 0, argv, err
+			}
+			p.bulk, p.pos = length, from
+		}
+		if len(buf)-p.pos-2 < p.bulk {
+			return 0, argv, nil
+		}
+		p.spans = append(p.spans, span{p.pos, p.pos + p.bulk})
+		p.pos += p.bulk + 2
+		p.bulk = -1
+		p.remaining--
+	}
+	for _, s := range p.spans {
+		argv = append(argv, buf[s.from:s.to:s.to])
+	}
+	consumed = p.pos
+	p.Reset()
+	return consumed, argv, nil
 }
 
 // Need is the length that the buffer must reach before the argument being
@@ -113,25 +120,6 @@ func (p *Parser) Reset() {
 // IsKeepAlive tells whether an empty request of the given length was a bare
 // line end: a replica that is loading a snapshot sends them to stay connected.
 func IsKeepAlive(consumed int) bool { return consumed == 1 || consumed == 2 }
-
-// suspend notes how far an incomplete request has been read. The positions of
-// the arguments that this call has completed are read off their headers again,
-// which keeps the common case, a complete request, free of book-keeping.
-func (p *Parser) suspend(buf []byte, from, completed, pos, remaining, bulk int) {
-	length := p.bulk
-	if p.remaining == 0 {
-		length = -1
-	}
-	for range completed {
-		if length < 0 {
-			length, from, _ = p.bulkLength(buf, from)
-		}
-		p.spans = append(p.spans, span{from, from + length})
-		from += length + 2
-		length = -1
-	}
-	p.pos, p.remaining, p.bulk = pos, remaining, bulk
-}
 
 // multibulkCount reads the "*<count>\r\n" at the front of buf. next is 0 when
 // it is not there whole.
