@@ -99,12 +99,12 @@ func (e *Engine) psync(ctx *command.Context) {
 		ask.By = s.describeForLog()
 	}
 	r.greeted[ask.Peer] = true
-	full, partial, refused := r.m.Syncs()
+	before := r.status()
 	r.step(ask)
-	nowFull, nowPartial, nowRefused := r.m.Syncs()
-	e.stats.fullSyncs += nowFull - full
-	e.stats.partialSyncs += nowPartial - partial
-	e.stats.partialSyncsRefused += nowRefused - refused
+	after := r.status()
+	e.stats.fullSyncs += after.FullSyncs - before.FullSyncs
+	e.stats.partialSyncs += after.PartialOK - before.PartialOK
+	e.stats.partialSyncsRefused += after.PartialErr - before.PartialErr
 }
 
 // ip is the address that a session comes from, without the port.

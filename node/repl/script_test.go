@@ -442,8 +442,7 @@ func (s *script) status() {
 	if st.BacklogActive {
 		fmt.Fprintf(&s.out, " backlog first=%d len=%d", st.BacklogFirst, st.BacklogLen)
 	}
-	full, partial, refused := s.m.Syncs()
-	fmt.Fprintf(&s.out, " full=%d partial=%d refused=%d\n", full, partial, refused)
+	fmt.Fprintf(&s.out, " full=%d partial=%d refused=%d\n", st.FullSyncs, st.PartialOK, st.PartialErr)
 	if u := st.Upstream; u != nil {
 		fmt.Fprintf(&s.out, "master %s:%d %s applied=%d idle=%d down=%d", u.Host, u.Port, u.State, u.Applied, u.IdleSeconds, u.DownSeconds)
 		if u.Syncing {

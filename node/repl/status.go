@@ -18,6 +18,10 @@ type Status struct {
 	Upstream *UpstreamStatus
 	Peers    []PeerStatus
 	Good     int // replicas that min-replicas-to-write counts
+
+	// What was answered to replicas since the start: full syncs, partial ones,
+	// and requests for partial ones that became full.
+	FullSyncs, PartialOK, PartialErr int64
 }
 
 // UpstreamStatus is the link to the master.
@@ -59,6 +63,7 @@ func (m *Machine) Status(now int64) Status {
 		Role: m.role, Frozen: m.frozen, History: m.history,
 		BacklogSize: m.cfg.BacklogSize,
 		Good:        m.down.good,
+		FullSyncs:   m.down.fullSyncs, PartialOK: m.down.partialOK, PartialErr: m.down.partialErr,
 	}
 	if b := m.backlog; b != nil {
 		s.BacklogActive, s.BacklogFirst, s.BacklogLen = true, b.FirstByteOffset(), b.Histlen()
@@ -84,12 +89,6 @@ func (m *Machine) Status(now int64) Status {
 
 // LinkUp tells whether a replica's link carries the stream.
 func (m *Machine) LinkUp() bool { return m.role == Replica && m.up.state == linkStreaming }
-
-// Syncs counts what was answered to replicas since the start: full syncs,
-// partial ones, and requests for partial ones that became full.
-func (m *Machine) Syncs() (full, partial, refused int64) {
-	return m.down.fullSyncs, m.down.partialOK, m.down.partialErr
-}
 
 // Attached is the number of replicas.
 func (m *Machine) Attached() int { return m.down.attached() }
