@@ -114,7 +114,7 @@ func (n *node) fit() {
 			n.cfg.MaxClients, n.cfg.MaxClients+reserved)
 		n.log.Warningf("Current maximum open files is %d. maxclients has been reduced to %d to compensate for low ulimit. "+
 			"If you need higher maxclients increase 'ulimit -n'.", most, allowed)
-		n.cfg.MaxClients = allowed
+		n.cfg.Adjust(func(v *config.Values) { v.MaxClients = allowed })
 	}
 }
 

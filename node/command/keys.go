@@ -26,6 +26,9 @@ func (c *Command) KeysOf(dst []KeyRef, argv [][]byte) (refs []KeyRef, ok bool) {
 			return dst, false
 		}
 	}
+	if c.Refine != nil {
+		dst = c.Refine(argv, dst)
+	}
 	return dst, true
 }
 

@@ -190,6 +190,9 @@ type Spec struct {
 	Categories Category // those that do not follow from the flags (see Table)
 	Keys       []KeySpec
 	Tips       []string
+	// Refine tells more of the keys of a call than Keys can, whose flags are then
+	// KeyVariableFlags (SET with and without GET). It may be nil.
+	Refine func(argv [][]byte, refs []KeyRef) []KeyRef
 
 	Since, Group, Summary, Complexity string
 

@@ -4,7 +4,6 @@
 package engine
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -36,6 +35,7 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 	default:
 		e.call(s, cmd, argv)
 		e.endUnit()
+		s.streamed = e.replication.offset()
 	}
 
 	if s.replies != repliesOn {
@@ -74,8 +74,7 @@ func (e *Engine) resolve(argv [][]byte) (cmd *command.Command, text string) {
 	if cmd.Subs != nil && len(argv) > 1 {
 		sub := cmd.Sub(argv[1])
 		if sub == nil {
-			return nil, fmt.Sprintf("ERR unknown subcommand '%.128s'. Try %s HELP.",
-				argv[1], strings.ToUpper(cmd.Name))
+			return nil, "ERR unknown subcommand '" + clip(argv[1], 128) + "'. Try " + strings.ToUpper(cmd.Name) + " HELP."
 		}
 		cmd = sub
 	}
@@ -93,9 +92,9 @@ func unknownCommand(argv [][]byte) string {
 		if args.Len() >= 128 {
 			break
 		}
-		fmt.Fprintf(&args, "'%.*s' ", 128-args.Len(), a)
+		args.WriteString("'" + clip(a, 128-args.Len()) + "' ")
 	}
-	return fmt.Sprintf("ERR unknown command '%.128s', with args beginning with: %s", argv[0], args.String())
+	return "ERR unknown command '" + clip(argv[0], 128) + "', with args beginning with: " + args.String()
 }
 
 // call runs a handler and takes note of what it changed. The unit stays open:
@@ -125,7 +124,12 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 		cmd.Stats.Failed++
 	}
 	e.stats.commands++
-	e.dirty += int64(ctx.Dirty())
+	if n := ctx.Dirty(); n > 0 {
+		e.dirty += int64(n)
+		if !s.fromMaster && e.replication.isReplica() {
+			e.managed.wrote()
+		}
+	}
 	if ctx.Verbatim() {
 		e.Propagate(s.index, argv)
 	}

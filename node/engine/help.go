@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/espalier-io/espalier/node/command"
@@ -15,5 +16,12 @@ func subcommandSyntax(ctx *command.Context) {
 		"'. Try " + strings.ToUpper(string(ctx.Argv[0])) + " HELP.")
 }
 
-// clip quotes at most n bytes of a client's argument.
-func clip(arg []byte, n int) string { return string(arg[:min(len(arg), n)]) }
+// clip quotes at most n bytes of a client's argument, up to a NUL byte, as C
+// does.
+func clip(arg []byte, n int) string {
+	arg = arg[:min(len(arg), n)]
+	if end := bytes.IndexByte(arg, 0); end >= 0 {
+		arg = arg[:end]
+	}
+	return string(arg)
+}

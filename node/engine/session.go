@@ -56,6 +56,7 @@ type Session struct {
 	blocked *blocking
 
 	downstream *downstream // it is a replica of ours
+	streamed   int64       // stream offset behind its last command, for WAIT
 	onKill     func()      // ends a session that has no connection (CLIENT KILL TYPE master)
 
 	createdAt int64 // e.clock
