@@ -27,26 +27,22 @@ type Values struct {
 	RequirePass            string // "": none
 
 	// General.
-	Databases                         int
-	Hz                                int // ticks of periodic work a second, 1–500
-	ActiveExpireEffort                int // 1–10
-	LazyfreeLazyEviction              bool
-	LazyfreeLazyExpire                bool
-	LazyfreeLazyServerDel             bool
-	LazyfreeLazyUserDel               bool
-	LazyfreeLazyUserFlush             bool
-	LogLevel                          LogLevel
-	LogFile                           string // "": standard output
-	PidFile                           string // "": none
-	SlowlogLogSlowerThan              time.Duration
-	SlowlogMaxLen                     int64
-	ShutdownTimeout                   time.Duration
-	ShutdownOnSigint                  ShutdownFlags
-	ShutdownOnSigterm                 ShutdownFlags
-	EnableDebugCommand                Permission
-	EnableProtectedConfigs            Permission
-	LoadingProcessEventsIntervalBytes int64
-	KeyLoadDelay, RDBKeySaveDelay     time.Duration // of tests: pause for each key; below zero: once in so many keys, in microseconds
+	Databases                     int
+	Hz                            int // ticks of periodic work a second, 1–500
+	ActiveExpireEffort            int // 1–10
+	LazyfreeLazyExpire            bool
+	LazyfreeLazyUserFlush         bool
+	LogLevel                      LogLevel
+	LogFile                       string // "": standard output
+	PidFile                       string // "": none
+	SlowlogLogSlowerThan          time.Duration
+	SlowlogMaxLen                 int64
+	ShutdownTimeout               time.Duration
+	ShutdownOnSigint              ShutdownFlags
+	ShutdownOnSigterm             ShutdownFlags
+	EnableDebugCommand            Permission
+	EnableProtectedConfigs        Permission
+	KeyLoadDelay, RDBKeySaveDelay time.Duration // of tests: pause for each key; below zero: once in so many keys, in microseconds
 
 	// Memory.
 	MaxMemory       uint64 // bytes; 0: no limit
@@ -68,7 +64,6 @@ type Values struct {
 	ReplicaServeStaleData       bool
 	ReplicaReadOnly             bool
 	ReplicaIgnoreMaxMemory      bool
-	ReplicaLazyFlush            bool
 	ReplicaPriority             int
 	ReplicaAnnounced            bool
 	ReplicaAnnounceIP           string
