@@ -280,10 +280,7 @@ func (p *pass) bound(m *member) int64 {
 	if p.led.AllMustReport || m.rec == nil {
 		return math.MaxInt64
 	}
-	if g := p.led.Grant; g != nil && g.Node == m.name {
-		if p.line.opened(g.Epoch) {
-			return math.MaxInt64
-		}
+	if g := p.led.Grant; g != nil && g.Node == m.name && !p.line.opened(g.Epoch) {
 		return p.line.stand(p.from(g)).offset
 	}
 	// Never fed in the newest open epoch: what it holds of the mainline was
@@ -340,8 +337,7 @@ func b2i(b bool) int {
 func (p *pass) blocked(b ballot, best candidate) bool {
 	blocked := false
 	for _, s := range b.silent {
-		g := p.led.Grant
-		exempt := g != nil && g.Node == s.member.name && p.line.opened(g.Epoch) && best.survivor && !p.led.AllMustReport
+		exempt := s.member.wasMaster() && best.survivor && !p.led.AllMustReport
 		if exempt || s.bound <= best.offset && !p.led.AllMustReport {
 			continue
 		}
@@ -349,6 +345,12 @@ func (p *pass) blocked(b ballot, best candidate) bool {
 		blocked = true
 	}
 	return blocked
+}
+
+// wasMaster says that the member's last process was the master of the newest
+// open epoch (opened).
+func (m *member) wasMaster() bool {
+	return m.rec != nil && m.rec.RunID != "" && slices.Contains(m.rec.Upstreams, m.rec.RunID)
 }
 
 // await says why a silent member holds the election up, and lets its pod be
@@ -597,6 +599,7 @@ func (p *pass) missChosen(m *member) {
 
 // opened enters into the ledger that the process took the role. Whoever was
 // told to feed from someone was told so in an earlier epoch: those notes end.
+// The master feeds from itself, so nothing else bounds what it holds.
 func (p *pass) opened(m *member) {
 	p.led.Phase, p.led.EverOpen, p.led.AllMustReport = PhaseOpen, true, false
 	for i := range p.led.History {
@@ -607,5 +610,6 @@ func (p *pass) opened(m *member) {
 	for i := range p.led.Members {
 		p.led.Members[i].Upstreams = nil
 	}
+	m.rec.Upstreams = []string{p.led.Grant.RunID}
 	p.change(fmt.Sprintf("Open epoch %d", p.led.Epoch), fmt.Sprintf("%s took the master role of epoch %d.", m.name, p.led.Epoch))
 }

@@ -355,7 +355,7 @@ type MemberRecord struct {
 
 	// Upstreams are the run ids that it was told to feed from since the last
 	// Open, written before each grant: they bound what an unreachable member can
-	// hold. UpstreamsUnbounded stands for more than are worth remembering.
+	// hold. The master's own is its own. UpstreamsUnbounded stands for more than are worth remembering.
 	Upstreams []string
 }
 
