@@ -8,6 +8,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+source "$root/hack/lib.sh" # install_packages
 bin=$root/bin/k8s
 work=$root/.work/cluster
 logs=$work/logs
@@ -37,9 +38,9 @@ if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
 	cgroup_hierarchies=(/sys/fs/cgroup) # version 2: one tree
 	process_cgroup=/sys/fs/cgroup/$cgroup
 else
-	cgroup_hierarchies=()
-	for controller in cpu cpuacct cpuset memory devices freezer blkio pids systemd; do
-		[[ ! -e /sys/fs/cgroup/$controller/cgroup.procs ]] || cgroup_hierarchies+=("/sys/fs/cgroup/$controller")
+	cgroup_hierarchies=() # version 1: one for each controller
+	for hierarchy in /sys/fs/cgroup/*/cgroup.procs; do
+		cgroup_hierarchies+=("${hierarchy%/cgroup.procs}")
 	done
 	process_cgroup=/sys/fs/cgroup/pids/$cgroup
 fi
@@ -78,7 +79,13 @@ start() {
 	echo $! >"$work/pids/$name"
 }
 
-pid_of() { cat "$work/pids/$1" 2>/dev/null || die "$1 was not started: run hack/cluster/up.sh"; }
+# pid_of NAME: the process that was started under that name, if it is still it.
+pid_of() {
+	local pid
+	pid=$(cat "$work/pids/$1" 2>/dev/null) && grep -qs "/$cgroup/daemons" "/proc/$pid/cgroup" ||
+		die "$1 does not run: start a cluster with hack/cluster/up.sh"
+	echo "$pid"
+}
 
 # in_node N COMMAND…: runs a command where containerd and the kubelet of node N
 # run: in the node's network and mount namespaces.
@@ -110,14 +117,17 @@ kubectl() { "$bin/kubectl" "$@"; }
 # nodes' mounts (volumes, container file systems, sockets) are in the nodes' own
 # mount namespaces and go with the last process there.
 clear_cluster() {
-	local namespace group folder
+	local namespace group folder attempt
 	kill_all_processes
 	ip link delete "$host_link" 2>/dev/null || true # routes go with it
 	for namespace in /run/netns/"$(namespace_of '')"*; do
 		[[ ! -e $namespace ]] || ip netns delete "${namespace##*/}"
 	done
 	for group in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$cgroup"); do
-		find "$group" -depth -type d -exec rmdir {} +
+		for attempt in {1..50}; do
+			find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
+			sleep 0.1
+		done
 	done
 	for folder in "${mount_points[@]}"; do
 		[[ ! -d $folder ]] || rmdir --ignore-fail-on-non-empty "$folder"

@@ -13,17 +13,20 @@ proxy_flags=(--kubeconfig="$work/pki/kube-proxy.kubeconfig" --proxy-mode=iptable
 # make_cgroups makes the cgroup that all processes start in and one for the pods
 # of each node.
 make_cgroups() {
-	local hierarchy n
+	local hierarchy n controller set
 	for hierarchy in "${cgroup_hierarchies[@]}"; do
 		for n in $(seq "$node_count"); do mkdir -p "$hierarchy/$cgroup/node-$n"; done
 	done
 	mkdir -p "$process_cgroup/daemons"
 	if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-		echo '+cpuset +cpu +io +memory +pids' | tee /sys/fs/cgroup/cgroup.subtree_control >"$process_cgroup/cgroup.subtree_control"
+		for controller in cpuset cpu io memory hugetlb pids; do
+			grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers || continue
+			echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
+			echo "+$controller" >"$process_cgroup/cgroup.subtree_control"
+		done
 		return
 	fi
 	# In version 1 a new cpuset is empty, and nothing can run in it.
-	local set
 	for set in "/sys/fs/cgroup/cpuset/$cgroup" "/sys/fs/cgroup/cpuset/$cgroup"/node-*; do
 		cat /sys/fs/cgroup/cpuset/cpuset.cpus >"$set/cpuset.cpus"
 		cat /sys/fs/cgroup/cpuset/cpuset.mems >"$set/cpuset.mems"

@@ -13,7 +13,7 @@ node_count=${1:-3}
 
 main() {
 	need_root
-	install_packages
+	install_what_is_missing
 	"$root/hack/kube/build.sh" cluster
 	one_at_a_time
 	local started=$SECONDS n
@@ -86,31 +86,21 @@ await() {
 	done
 }
 
-# install_packages installs what is missing of Debian's packages.
-install_packages() {
+# install_what_is_missing asks for programs, not packages: on another Linux they
+# may come from elsewhere.
+install_what_is_missing() {
+	local program missing=()
 	local -A packages=(
-		[containerd]=containerd [runc]=runc [iptables]=iptables [conntrack]=conntrack
-		[ip]=iproute2 [openssl]=openssl [nsenter]=util-linux [mount]=mount [setsid]=util-linux
-		[/usr/lib/cni/bridge]=containernetworking-plugins
+		[containerd]=containerd [runc]=runc [/usr/lib/cni/bridge]=containernetworking-plugins
+		[iptables]=iptables [ip]=iproute2 [openssl]=openssl [nsenter]=util-linux [mount]=mount
 	)
-	local program missing=() attempt
 	for program in "${!packages[@]}"; do
 		command -v "$program" >/dev/null || missing+=("${packages[$program]}")
 	done
-	((${#missing[@]})) || return 0
-	command -v apt-get >/dev/null || die "please install what these packages of Debian hold: ${missing[*]}"
-	say "installing ${missing[*]}"
-	for attempt in 1 2 3; do
-		if apt_get update && apt_get install --yes --no-install-recommends "${missing[@]}"; then
-			return
-		fi
-		say "attempt $attempt failed: $(tail -n 1 /tmp/espalier-cluster-apt.log)"
-	done
-	die "could not install ${missing[*]}: see /tmp/espalier-cluster-apt.log"
-}
-
-apt_get() {
-	DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -o DPkg::Lock::Timeout=120 "$@" </dev/null >/tmp/espalier-cluster-apt.log 2>&1
+	if ((${#missing[@]})); then
+		say "installing ${missing[*]}"
+		install_packages "${missing[@]}"
+	fi
 }
 
 # make_networks connects everything to one bridge in the control plane's

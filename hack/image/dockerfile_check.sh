@@ -6,15 +6,15 @@
 # no registry: in place of the official Go image the build stage gets one that
 # is made here, of a shell and this machine's own Go and its caches.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+source "$(dirname "$0")/../lib.sh" # install_packages, die; goes to the root folder
 
 work=$PWD/.work/dockerfile-check
 storage=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 export BUILDAH_ISOLATION=chroot
 
 main() {
-	[[ $EUID == 0 ]] || { echo "dockerfile check: this needs root" >&2 && exit 1; }
-	install_packages
+	[[ $EUID == 0 ]] || die "the Dockerfile check needs root"
+	install_packages buildah busybox-static
 	rm -rf "$work"
 	mkdir -p "$work"
 	trap 'rm -rf "$work"' EXIT
@@ -27,24 +27,6 @@ main() {
 		inspect_image "$arch"
 	done
 	run_image "$(go env GOARCH)"
-}
-
-install_packages() {
-	if command -v buildah >/dev/null && [[ -x /bin/busybox ]]; then
-		return
-	fi
-	local attempt
-	for attempt in 1 2 3; do
-		if apt_get update && apt_get install --yes --no-install-recommends buildah busybox-static; then
-			return
-		fi
-	done
-	echo "dockerfile check: could not install buildah and busybox-static ($attempt attempts)" >&2
-	exit 1
-}
-
-apt_get() {
-	DEBIAN_FRONTEND=noninteractive timeout 300 apt-get -qq -o DPkg::Lock::Timeout=120 "$@" </dev/null
 }
 
 # make_go_image stands in for the official image: the shell is in it, Go and its
@@ -66,15 +48,14 @@ build_image() {
 		--build-arg GO_IMAGE=local/go --build-arg "BUILDPLATFORM=linux/$(go env GOARCH)" \
 		--volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/go/mod" --volume "$(go env GOCACHE):/go/build" \
 		--tag "espalier:$arch" . >"$work/$arch.log" 2>&1; then
-		echo "dockerfile check: linux/$arch was not built:" >&2
 		tail -n 20 "$work/$arch.log" >&2
-		exit 1
+		die "the Dockerfile was not built for linux/$arch"
 	fi
 }
 
 # inspect_image holds the image against what the Dockerfile promises.
 inspect_image() {
-	local arch=$1 container folder machine
+	local arch=$1 container folder machine program
 	expect "$arch" architecture "$arch" "$(inspect "$arch" .OCIv1.Architecture)"
 	expect "$arch" user 65532:65532 "$(inspect "$arch" .OCIv1.Config.User)"
 	expect "$arch" entrypoint '[/node]' "$(inspect "$arch" .OCIv1.Config.Entrypoint)"
@@ -89,7 +70,7 @@ inspect_image() {
 		expect "$arch" "machine of /$program" $machine "$(od -An -tx1 -j18 -N2 "$folder/$program" | tr -d ' ')"
 	done
 	buildah "${storage[@]}" rm "$container" >/dev/null
-	echo "dockerfile check: linux/$arch has /manager and /node, for user 65532"
+	echo "Dockerfile: linux/$arch has /manager and /node, for user 65532"
 }
 
 # run_image starts the default program as the image says.
@@ -97,17 +78,14 @@ run_image() {
 	local arch=$1 container answer
 	container=$(buildah "${storage[@]}" from --pull-never "espalier:$arch")
 	answer=$(buildah "${storage[@]}" run "$container" -- /node --version)
-	echo "dockerfile check: it runs: $answer"
+	echo "Dockerfile: it runs: $answer"
 	buildah "${storage[@]}" rm "$container" >/dev/null
 }
 
 inspect() { buildah "${storage[@]}" inspect --type image --format "{{$2}}" "espalier:$1"; }
 
 expect() {
-	if [[ $3 != "$4" ]]; then
-		echo "dockerfile check: linux/$1: $2 is $4, want $3" >&2
-		exit 1
-	fi
+	[[ $3 == "$4" ]] || die "Dockerfile for linux/$1: $2 is $4, want $3"
 }
 
 main
