@@ -247,11 +247,18 @@ type Command struct {
 	Spec
 	FullName string   // "get", "config|set"
 	Parent   *Command // the container, for a subcommand
-	Subs     map[string]*Command
 	Stats    Stats
 
+	// Cheap says that a call takes about the same, little time whatever it is
+	// about, so that several can share a look at the clock.
+	Cheap bool
+
+	subs    index
 	subList []*Command
 }
+
+// IsContainer tells whether the command has subcommands.
+func (c *Command) IsContainer() bool { return c.subList != nil }
 
 // SubList gives the subcommands in the order in which the Spec lists them.
 func (c *Command) SubList() []*Command { return c.subList }
@@ -275,40 +282,39 @@ type Stats struct {
 
 // Table finds commands by name.
 type Table struct {
-	byName map[string]*Command
+	byName index
 	order  []*Command
 }
 
 // NewTable assembles the table. A name given twice is a mistake of the
 // program and panics.
 func NewTable(families ...[]Spec) *Table {
-	t := &Table{byName: make(map[string]*Command)}
+	t := &Table{}
+	seen := make(map[string]bool)
 	for _, family := range families {
 		for _, s := range family {
-			if t.byName[s.Name] != nil {
+			if seen[s.Name] {
 				panic("command " + s.Name + " is defined twice")
 			}
-			c := newCommand(s, nil)
-			t.byName[s.Name] = c
-			t.order = append(t.order, c)
+			seen[s.Name] = true
+			t.order = append(t.order, newCommand(s, nil))
 		}
 	}
+	t.byName = newIndex(t.order)
 	return t
 }
 
 func newCommand(s Spec, parent *Command) *Command {
 	c := &Command{Spec: s, FullName: s.Name, Parent: parent}
 	c.Categories = implied(s.Flags, s.Categories)
+	c.Cheap = s.Complexity == "O(1)" && s.Flags&(Admin|Blocking) == 0
 	if parent != nil {
 		c.FullName = parent.FullName + "|" + s.Name
 	}
-	if len(s.Sub) > 0 {
-		c.Subs = make(map[string]*Command, len(s.Sub))
-		for _, sub := range s.Sub {
-			c.Subs[sub.Name] = newCommand(sub, c)
-			c.subList = append(c.subList, c.Subs[sub.Name])
-		}
+	for _, sub := range s.Sub {
+		c.subList = append(c.subList, newCommand(sub, c))
 	}
+	c.subs = newIndex(c.subList)
 	return c
 }
 
@@ -316,16 +322,16 @@ func newCommand(s Spec, parent *Command) *Command {
 func (t *Table) All() []*Command { return t.order }
 
 // Lookup finds a command by its name in any case, without subcommands.
-func (t *Table) Lookup(name []byte) *Command { return lookup(t.byName, name) }
+func (t *Table) Lookup(name []byte) *Command { return t.byName.find(name) }
 
 // Sub finds a subcommand by its name in any case.
-func (c *Command) Sub(name []byte) *Command { return lookup(c.Subs, name) }
+func (c *Command) Sub(name []byte) *Command { return c.subs.find(name) }
 
 // Resolve finds the command that argv calls: the subcommand where the command
 // is a container and names one, the container itself where it does not.
 func (t *Table) Resolve(argv [][]byte) *Command {
 	c := t.Lookup(argv[0])
-	if c != nil && c.Subs != nil && len(argv) > 1 {
+	if c != nil && c.IsContainer() && len(argv) > 1 {
 		return c.Sub(argv[1])
 	}
 	return c
@@ -333,25 +339,10 @@ func (t *Table) Resolve(argv [][]byte) *Command {
 
 // ByFullName finds "get" or "config|set".
 func (t *Table) ByFullName(name string) *Command {
-	head, tail, sub := strings.Cut(strings.ToLower(name), "|")
-	c := t.byName[head]
+	head, tail, sub := strings.Cut(name, "|")
+	c := t.Lookup([]byte(head))
 	if c != nil && sub {
-		return c.Subs[tail]
+		return c.Sub([]byte(tail))
 	}
 	return c
-}
-
-// lookup lower-cases into a small array: no allocation on the hot path.
-func lookup(m map[string]*Command, name []byte) *Command {
-	var low [64]byte
-	if len(name) > len(low) {
-		return nil
-	}
-	for i, b := range name {
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		low[i] = b
-	}
-	return m[string(low[:len(name)])]
 }

@@ -51,6 +51,7 @@ func (e *Engine) tick() {
 	e.store.Reclaim(reclaimSlice)
 	e.savingCron()
 	e.shutdownCron()
+	e.managed.publish()
 	if e.snapshot != nil {
 		e.saving.asidePeak = max(e.saving.asidePeak, e.store.Memory().Aside)
 	}

@@ -5,7 +5,6 @@ package engine
 
 import (
 	"strings"
-	"time"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/server"
@@ -71,7 +70,7 @@ func (e *Engine) resolve(argv [][]byte) (cmd *command.Command, text string) {
 	if cmd == nil {
 		return nil, unknownCommand(argv)
 	}
-	if cmd.Subs != nil && len(argv) > 1 {
+	if len(argv) > 1 && cmd.IsContainer() {
 		sub := cmd.Sub(argv[1])
 		if sub == nil {
 			return nil, "ERR unknown subcommand '" + clip(argv[1], 128) + "'. Try " + strings.ToUpper(cmd.Name) + " HELP."
@@ -112,14 +111,15 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	ctx.FromMaster = s.fromMaster
 	ctx.Replica = e.leavesExpired(s)
 	errorsBefore := e.stats.errorReplies
-	begin := e.mark
+	shared := cmd.Cheap && e.stopwatch.shares(argv)
+	begin := int64(0)
+	if !shared {
+		begin = e.stopwatch.begin(e)
+	}
 
 	cmd.Handler(ctx)
 
-	e.mark = e.elapsed()
-	took := e.mark - begin
 	cmd.Stats.Calls++
-	cmd.Stats.Nanos += took
 	if e.stats.errorReplies != errorsBefore {
 		cmd.Stats.Failed++
 	}
@@ -133,7 +133,13 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	if ctx.Verbatim() {
 		e.Propagate(s.index, argv)
 	}
-	if took >= e.slowAt {
+	if shared {
+		e.stopwatch.share(e, cmd)
+		return
+	}
+	took := e.stopwatch.end(e) - begin
+	cmd.Stats.Nanos += took
+	if took >= e.stopwatch.slowAt {
 		e.noteSlow(s, cmd, argv, took)
 	}
 }
@@ -143,9 +149,6 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 func (e *Engine) leavesExpired(s *Session) bool {
 	return !s.fromMaster && (e.replication.isReplica() || e.pauses.kind != pauseNone)
 }
-
-// elapsed is the monotonic time since the process began, in nanoseconds.
-func (e *Engine) elapsed() int64 { return int64(time.Since(e.startedAt)) }
 
 // replyError answers with an error and counts it by its code.
 func (e *Engine) replyError(s *Session, text string) {

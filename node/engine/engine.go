@@ -49,12 +49,10 @@ type Engine struct {
 	startedAt time.Time
 
 	// now and clock are read once for a batch: Unix milliseconds for expiry,
-	// monotonic nanoseconds since startedAt for durations. mark is the moment
-	// at which the last call ended, so that one look at the clock serves the
-	// end of a call and the beginning of the next.
-	now   int64
-	clock int64
-	mark  int64
+	// monotonic nanoseconds since startedAt for durations.
+	now       int64
+	clock     int64
+	stopwatch stopwatch
 
 	sessions      map[int64]*Session
 	nextSessionID int64
@@ -72,7 +70,6 @@ type Engine struct {
 	sections    info.Registry
 	memory      memoryWatch
 	slowlog     slowlog
-	slowAt      int64 // nanoseconds from which on a call is slow
 	expire      expireCycle
 	debugging   debugging
 
@@ -160,13 +157,16 @@ func (e *Engine) RunID() string { return e.runID }
 func (e *Engine) BatchBegin() { e.readClock() }
 
 // BatchEnd publishes what the batch appended to the stream.
-func (e *Engine) BatchEnd() { e.flushReplicas() }
+func (e *Engine) BatchEnd() {
+	e.stopwatch.settle(e)
+	e.flushReplicas()
+}
 
 func (e *Engine) readClock() {
 	t := time.Now()
 	e.now = t.UnixMilli()
 	e.clock = int64(t.Sub(e.startedAt))
-	e.mark = e.clock
+	e.stopwatch.mark = e.clock
 }
 
 // sinceStart is a fresh look at the monotonic clock.

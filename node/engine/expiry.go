@@ -102,7 +102,7 @@ func (e *Engine) expireStretch() (walked, found int, more bool) {
 		c.key = append(c.key[:0], key...)
 		e.removeExpired(c.next, c.key)
 		found++
-		if found%clockKeys == 0 && e.elapsed() > deadline {
+		if found%clockKeys == 0 && int64(e.sinceStart()) > deadline {
 			break
 		}
 	}

@@ -42,7 +42,7 @@ func (e *Engine) feedMonitors(s *Session, cmd *command.Command, argv [][]byte) {
 	if s.conn != nil {
 		addr = s.conn.RemoteAddr()
 	}
-	micros := e.startedAt.UnixMicro() + e.mark/1000
+	micros := e.startedAt.Add(e.sinceStart()).UnixMicro()
 	line := fmt.Appendf(nil, "+%d.%06d [%d %s]", micros/1e6, micros%1e6, s.index, addr)
 	for i, arg := range argv {
 		line = append(line, ' ')

@@ -5,7 +5,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/config"
@@ -33,14 +32,6 @@ const (
 	slowlogArgs  = 32
 	slowlogBytes = 128
 )
-
-// setSlowAt keeps slowlog-log-slower-than in the form that every call asks.
-func (e *Engine) setSlowAt() {
-	e.slowAt = int64(e.cfg.SlowlogLogSlowerThan)
-	if e.slowAt < 0 {
-		e.slowAt = math.MaxInt64
-	}
-}
 
 // noteSlow remembers a slow call, unless its command is exempt.
 func (e *Engine) noteSlow(s *Session, cmd *command.Command, argv [][]byte, took int64) {
