@@ -284,8 +284,7 @@ func (p *pass) bound(m *member) int64 {
 		return p.line.stand(p.from(g)).offset
 	}
 	// Never fed in the newest open epoch: what it holds of the mainline was
-	// there before that began. Of a copy that was given up (retire) the same is
-	// taken for true.
+	// there before that began.
 	bound := p.line.floor()
 	for _, run := range m.rec.Upstreams {
 		up := p.byRun[run]
@@ -332,12 +331,13 @@ func b2i(b bool) int {
 }
 
 // blocked says that a member who cannot be asked may hold more than the best
-// candidate. The master before, once fenced, is exempt as long as a replica
-// survived it: what it had not passed on is the declared asynchronous loss.
+// candidate. As long as a replica survived, two are exempt: the master before,
+// once fenced, whose unshared writes are the declared asynchronous loss, and a
+// removed member, whose claim was given up with it.
 func (p *pass) blocked(b ballot, best candidate) bool {
 	blocked := false
 	for _, s := range b.silent {
-		exempt := s.member.wasMaster() && best.survivor && !p.led.AllMustReport
+		exempt := (s.member.wasMaster() || s.member.retired()) && best.survivor && !p.led.AllMustReport
 		if exempt || s.bound <= best.offset && !p.led.AllMustReport {
 			continue
 		}
@@ -351,6 +351,11 @@ func (p *pass) blocked(b ballot, best candidate) bool {
 // open epoch (opened).
 func (m *member) wasMaster() bool {
 	return m.rec != nil && m.rec.RunID != "" && slices.Contains(m.rec.Upstreams, m.rec.RunID)
+}
+
+// retired says that the member was removed, and only its claim was kept.
+func (m *member) retired() bool {
+	return m.rec != nil && !m.placed() && m.seen.Pod == nil && (m.rec.Dead || m.rec.RunID == "")
 }
 
 // await says why a silent member holds the election up, and lets its pod be

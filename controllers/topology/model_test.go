@@ -60,6 +60,7 @@ type model struct {
 	broken string
 	stale  []Action // a plan that a deposed operator has yet to perform
 	disks  bool
+	haunts bool // a process with a role went on unseen: then the group may stall for good
 }
 
 func newModel(seed uint64) *model {
@@ -173,6 +174,9 @@ func (m *model) trouble() {
 	name := names[m.rng.IntN(len(names))]
 	p := m.pods[name]
 	event := m.rng.IntN(14)
+	if m.rng.IntN(40) == 0 {
+		event = 14 + m.rng.IntN(2)
+	}
 	switch {
 	case p.pending:
 		if event < 7 {
@@ -216,6 +220,14 @@ func (m *model) trouble() {
 		s := m.randomSpec()
 		m.tell("spec instances=%d fanout=%d", s.Instances, s.Fanout)
 		m.spec = s
+	case event == 14 && p.node != nil:
+		m.tell("vanish %s", name)
+		m.haunts = m.haunt(p) || m.haunts
+		delete(m.pods, name)
+	case event == 15 && p.node != nil && !p.terminating:
+		m.tell("lost %s", name)
+		m.haunts = m.haunt(p) || m.haunts
+		p.ended, p.reason = true, ReasonStatusUnknown
 	case event == 13 && p.ended && !p.terminating:
 		m.tell("start %s in its ended pod", name)
 		m.boot(name)
@@ -250,6 +262,10 @@ func (m *model) peace() {
 		}
 	}
 	if h := plan.Health; h.Ready.Status != True || h.Stalled.Status != False {
+		if m.haunts && h.Stalled.Reason == ReasonMemberUnreachable {
+			m.tell("stalled over a ghost")
+			return
+		}
 		// Copies that are all barred by writes of their own wait for a person.
 		if h.Stalled.Reason == ReasonNoCandidate && m.allBarred() {
 			m.tell("all copies have local writes")
@@ -272,7 +288,8 @@ func (m *model) peace() {
 	for range 40 {
 		m.world.tick()
 	}
-	for name, p := range m.pods {
+	for _, name := range sortedNames(m.pods) {
+		p := m.pods[name]
 		if p.node == nil || len(p.node.log) == 0 || p.node.log[len(p.node.log)-1] != m.writes {
 			m.violated("the last write does not reach %s", name)
 		}

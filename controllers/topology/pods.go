@@ -139,8 +139,7 @@ func (p *pass) drain(m *member) {
 }
 
 // retire forgets a member that left. Where its claim was kept the record stays
-// with it, and its copy counts as given up: as no more than it had before the
-// newest epoch (bound).
+// with it: should all else be lost, that claim is asked too.
 func (p *pass) retire(m *member) {
 	if m.rec == nil || p.led.Phase != PhaseOpen || p.led.Grant.Node == m.name {
 		return
@@ -149,10 +148,6 @@ func (p *pass) retire(m *member) {
 		return
 	}
 	if m.seen.Claim != nil {
-		if len(m.rec.Upstreams) > 0 {
-			m.rec.Upstreams = nil
-			p.change(m.name+" given up", "")
-		}
 		return
 	}
 	name := m.name

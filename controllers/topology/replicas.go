@@ -202,7 +202,8 @@ func (p *pass) replicas() {
 			}
 			continue
 		}
-		moves := p.upstream(m) != nil && m.node().Link == LinkUp
+		// A link to who is cut off himself is nothing to lose.
+		moves := p.upstream(m) != nil && p.inLine(m, nil)
 		if moves && !p.passes(moveGates, m) {
 			continue
 		}

@@ -181,7 +181,10 @@ func (s *script) event(verb, name, arg string) {
 		_ = w.do(DeletePod{Name: name, PodUID: p.uid, Restarts: p.restarts})
 	case "stopping": // stopping X: a deletion that takes its time
 		p.terminating = true
-	case "vanish": // vanish X: the pod object is torn away, nobody knows of the process
+	case "vanish": // vanish X: the pod object and its process are gone without a word
+		delete(w.pods, name)
+	case "ghost": // ghost X: the pod object is torn away, the process goes on unseen
+		w.haunt(p)
 		delete(w.pods, name)
 	case "taint": // taint X: its Kubernetes node is out of service
 		p.host = Host{Name: p.host.Name, OutOfService: true}

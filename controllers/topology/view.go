@@ -120,14 +120,15 @@ func (m *member) silence(now time.Time) string {
 	return s
 }
 
-// overdue says that the silence has lasted longer than suspicion takes.
+// overdue says that the silence has lasted longer than suspicion takes, or that
+// nobody is there to end it.
 func (p *pass) overdue(m *member) bool {
 	after := p.state.Spec.SuspectAfter
 	if after == 0 {
 		after = DefaultSuspectAfter
 	}
 	a := m.seen.Answer
-	return !a.Reached && (m.seen.Pod == nil || !a.Since.IsZero() && p.now.Sub(a.Since) >= after)
+	return !a.Reached && (m.seen.Pod == nil || p.ended(m) || !a.Since.IsZero() && p.now.Sub(a.Since) >= after)
 }
 
 // foreign says that the process or its claim belongs to another group.

@@ -32,6 +32,7 @@ type world struct {
 	violated func(format string, args ...any)
 	masters  map[uint64]string // epoch → run id that took the role
 	renewed  uint64            // the newest epoch whose master took writes
+	ghosts   []*simPod         // processes that go on unseen, their pod objects gone or silent about them
 	halfSync bool              // a replica copies only a part of what it misses per tick
 	rand     func(n int) int
 }
@@ -283,8 +284,10 @@ func (w *world) createPod(a CreatePod) error {
 }
 
 // boot starts a process in the pod: without a role, with what its claim holds.
+// The kubelet runs one container of a pod at a time.
 func (w *world) boot(name string) {
 	p := w.pods[name]
+	w.ghosts = slices.DeleteFunc(w.ghosts, func(g *simPod) bool { return g.uid == p.uid })
 	n := &simNode{run: w.id("r")}
 	if c := w.claims[name]; c != nil {
 		if c.dir.id == "" {
@@ -392,10 +395,31 @@ func (n *simNode) grantReplica(a GrantReplica) error {
 	return nil
 }
 
+// haunt lets the process of a pod go on unseen, and says whether it had a role.
+func (w *world) haunt(p *simPod) bool {
+	g := *p
+	p.node = nil
+	if g.node != nil {
+		w.ghosts = append(w.ghosts, &g)
+	}
+	return g.node != nil && g.node.role != RoleNone
+}
+
+// running are all pods with a process, ghosts among them, in a fixed order.
+func (w *world) running() []*simPod {
+	var out []*simPod
+	for _, name := range sortedNames(w.pods) {
+		if p := w.pods[name]; p.node != nil {
+			out = append(out, p)
+		}
+	}
+	return append(out, w.ghosts...)
+}
+
 // process finds a living process and its pod by run id.
 func (w *world) process(run string) (*simNode, *simPod) {
-	for _, p := range w.pods {
-		if p.node != nil && p.node.run == run {
+	for _, p := range w.running() {
+		if p.node.run == run {
 			return p.node, p
 		}
 	}
@@ -405,8 +429,8 @@ func (w *world) process(run string) (*simNode, *simPod) {
 // tick lets a second pass: links come up, streams flow, disks are written.
 func (w *world) tick() {
 	w.now = w.now.Add(time.Second)
-	for _, name := range sortedNames(w.pods) {
-		if p := w.pods[name]; p.node != nil && p.node.role == RoleReplica && p.node.promised == p.node.epoch {
+	for _, p := range w.running() {
+		if p.node.role == RoleReplica && p.node.promised == p.node.epoch {
 			w.replicate(p.node, p)
 		}
 	}
@@ -459,8 +483,8 @@ func (n *simNode) acceptable(up *simNode) bool {
 
 // write lets the open master take a write.
 func (w *world) write() bool {
-	for _, p := range w.pods {
-		if n := p.node; n != nil && n.writable() {
+	for _, p := range w.running() {
+		if n := p.node; n.writable() {
 			w.writes++
 			n.log = append(slices.Clone(n.log), w.writes)
 			n.pos.Offset++
@@ -485,8 +509,8 @@ func (w *world) save(name string) {
 // checkWritable: two masters never take writes at the same time (I6).
 func (w *world) checkWritable() {
 	var who []string
-	for _, p := range w.pods {
-		if p.node != nil && p.node.writable() {
+	for _, p := range w.running() {
+		if p.node.writable() {
 			who = append(who, p.node.run)
 		}
 	}
@@ -518,7 +542,8 @@ func (w *world) checkElected(n *simNode) {
 		if p := w.pods[name]; p != nil && p.node != nil || w.ledger.Record(name) == nil || !w.ledger.EverOpen {
 			continue
 		}
-		if r := w.ledger.Record(name); r.RunID != exempt && r.Place != "" && !c.lost {
+		// A removed member's claim was given up, unless nobody survived.
+		if r := w.ledger.Record(name); r.RunID != exempt && (r.Place != "" || exempt == "") && !c.lost {
 			check("the claim of "+name, c.dir.pos, c.dir.complete)
 		}
 	}
