@@ -48,6 +48,7 @@ type loop struct {
 	epoll  int
 	wakeup int // an eventfd
 	events [eventsPerWait]unix.EpollEvent
+	found  int // by the last look at epoll
 
 	conns  []*conn // by slot
 	vacant []int32
@@ -153,9 +154,16 @@ func (l *loop) run() {
 
 // wait returns the number of events. It blocks when the loop has no work left.
 func (l *loop) wait() int {
-	n, errno := pollEvents(l.epoll, l.events[:])
-	if errno == 0 && n > 0 || l.hasWork() {
-		return max(n, 0)
+	// Asking without waiting first spares a busy loop the scheduler's part in
+	// a blocking call. One with a single busy client would only ask in vain.
+	if l.found > 1 || l.hasWork() {
+		n, errno := pollEvents(l.epoll, l.events[:])
+		if errno != 0 {
+			n = 0
+		}
+		if l.found = n; n > 0 || l.hasWork() {
+			return n
+		}
 	}
 	// Whoever leaves a note from here on either sees that the loop sleeps and
 	// wakes it, or is seen by hasWork.
@@ -168,11 +176,12 @@ func (l *loop) wait() int {
 	if !l.acceptAt.IsZero() {
 		timeout = max(0, time.Until(l.acceptAt))
 	}
-	n, errno = awaitEvents(l.epoll, l.events[:], timeout)
+	n, errno := awaitEvents(l.epoll, l.events[:], timeout)
 	l.sleeping.Store(false)
 	if errno != 0 {
-		return 0 // interrupted
+		n = 0 // interrupted
 	}
+	l.found = n
 	return n
 }
 
