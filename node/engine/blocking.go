@@ -32,12 +32,7 @@ func (s *Session) block(timeout time.Duration, giveUp, cancel func()) {
 	if timeout > 0 {
 		b.timer = time.AfterFunc(timeout, func() { s.e.timeOut(s, b) })
 	}
-	s.enterBlock(b)
-}
-
-func (s *Session) enterBlock(b *blocking) {
 	s.blocked = b
-	s.e.blocked++
 }
 
 func (s *Session) leaveBlock() {
@@ -45,7 +40,6 @@ func (s *Session) leaveBlock() {
 		s.blocked.timer.Stop()
 	}
 	s.blocked = nil
-	s.e.blocked--
 }
 
 // unblock lets the connection go on: its replies are written and its input is
@@ -157,7 +151,7 @@ func (e *Engine) holds(s *Session, cmd *command.Command) bool {
 }
 
 // postpone keeps a command for the end of the pause.
-func (s *Session) postpone() { s.enterBlock(&blocking{postponed: true}) }
+func (s *Session) postpone() { s.blocked = &blocking{postponed: true} }
 
 // releaseHeld lets the postponed commands come again, the oldest client's
 // first.

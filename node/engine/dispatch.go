@@ -109,8 +109,8 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
 	ctx.Now = e.now
 	ctx.FromMaster = s.fromMaster
-	ctx.Replica = e.leavesExpired(s)
-	errorsBefore := e.stats.errorReplies
+	ctx.Replica = !s.fromMaster && e.silent()
+	errorsBefore, sizeBefore := e.stats.errorReplies, s.reply.Len()
 	shared := cmd.Cheap && e.stopwatch.shares(argv)
 	begin := int64(0)
 	if !shared {
@@ -133,21 +133,16 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	if ctx.Verbatim() {
 		e.Propagate(s.index, argv)
 	}
+	took := int64(0)
 	if shared {
-		e.stopwatch.share(e, cmd)
-		return
+		took = e.stopwatch.share(e, cmd, s.reply.Len()-sizeBefore > cheapBytes)
+	} else {
+		took = e.stopwatch.end(e) - begin
+		cmd.Stats.Nanos += took
 	}
-	took := e.stopwatch.end(e) - begin
-	cmd.Stats.Nanos += took
 	if took >= e.stopwatch.slowAt {
 		e.noteSlow(s, cmd, argv, took)
 	}
-}
-
-// leavesExpired tells whether keys found expired are hidden only: on a replica,
-// and while a pause keeps the stream still.
-func (e *Engine) leavesExpired(s *Session) bool {
-	return !s.fromMaster && (e.replication.isReplica() || e.pauses.kind != pauseNone)
 }
 
 // replyError answers with an error and counts it by its code.

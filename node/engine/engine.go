@@ -56,7 +56,6 @@ type Engine struct {
 
 	sessions      map[int64]*Session
 	nextSessionID int64
-	blocked       int // sessions that wait
 	watched       watched
 	monitors      []*Session
 	pauses        pauses

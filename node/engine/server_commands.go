@@ -126,8 +126,11 @@ func (e *Engine) swapDB(ctx *command.Context) {
 }
 
 // adoptStore replaces the whole data set by another one, loaded beside it. The
-// old one's memory is freed.
+// old one's memory is freed, and a snapshot of it ends.
 func (e *Engine) adoptStore(next *store.Store) {
+	if e.snapshot != nil {
+		e.snapshot.cancel()
+	}
 	old := e.store
 	for i := range old.NumDBs() {
 		e.watched.touchDatabase(i, old.DB(i), next.DB(i), e.now)

@@ -26,7 +26,8 @@ const (
 	// exactBelow is the slowlog-log-slower-than below which calls are timed one
 	// by one.
 	exactBelow = int64(time.Millisecond)
-	// cheapBytes is the size of arguments up to which a cheap call is cheap.
+	// cheapBytes is the size of arguments and reply up to which a cheap call is
+	// cheap.
 	cheapBytes = 4 << 10
 )
 
@@ -51,13 +52,21 @@ func (w *stopwatch) shares(argv [][]byte) bool {
 	return size <= cheapBytes
 }
 
-// share puts a call on the bill of the next look at the clock.
-func (w *stopwatch) share(e *Engine, cmd *command.Command) {
+// share puts a call on the bill of the next look at the clock. One that turned
+// out to be large is looked at now, and taken for what made the time since mark
+// long; for the others, nobody knows, and 0 is returned.
+func (w *stopwatch) share(e *Engine, cmd *command.Command, large bool) (took int64) {
 	w.calls[w.waiting] = cmd
 	w.waiting++
-	if w.waiting == len(w.calls) {
-		w.settle(e)
+	if w.waiting < len(w.calls) && !large {
+		return 0
 	}
+	before := w.mark
+	w.settle(e)
+	if large {
+		return w.mark - before
+	}
+	return 0
 }
 
 // settle divides the time since mark among the calls that wait for it.
