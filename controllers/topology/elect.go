@@ -23,16 +23,20 @@ import (
 // and that write must find the ledger changed.
 func (p *pass) noteDeaths() {
 	for _, m := range p.members {
-		if m.rec == nil || !m.stopped() {
+		if m.rec == nil || m.seen.Pod == nil {
 			continue
 		}
-		if m.roleless() {
-			if pod := m.seen.Pod; pod.Held || !pod.Terminating {
-				p.decide(m.name+" dead without a role", "%s", p.restartDecision(m))
-			}
-		} else if !m.rec.Dead {
+		had := m.rec.RunID != "" && !m.rec.Dead && m.has(m.rec.PodUID)
+		pod := m.seen.Pod
+		switch {
+		case had && m.stopped():
 			m.rec.Dead = true
 			p.decide(m.name+" dead", "%s", p.restartDecision(m))
+		case had && m.node() != nil && m.node().RunID != m.rec.RunID:
+			m.rec.Dead = true
+			p.decide(m.name+" restarted", "%s", p.restartDecision(m))
+		case m.stopped() && (m.roleless() || pod.Container.Restarts > 0) && (pod.Held || !pod.Terminating):
+			p.decide(m.name+" dead without a role", "%s", p.restartDecision(m))
 		}
 	}
 }
@@ -48,7 +52,13 @@ func (p *pass) giveUp(m *member, why string) {
 // restartDecision tells what is decided about a member whose process ended.
 func (p *pass) restartDecision(m *member) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (pod %s) %s.", m.name, m.seen.Pod.UID, m.ending())
+	end := ""
+	if m.node() == nil {
+		end = m.ending()
+	} else {
+		end, _ = m.death(m.rec.PodUID, m.rec.RunID)
+	}
+	fmt.Fprintf(&b, "%s (pod %s) %s.", m.name, m.seen.Pod.UID, end)
 	if m.seen.Claim != nil {
 		b.WriteString(" Its claim may hold what it wrote to disk.")
 	} else {
@@ -132,6 +142,10 @@ func (p *pass) serve(m *member) {
 
 func (p *pass) missMaster(m *member) {
 	const hint = "It is not proven dead, so nobody takes its place. If its Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service."
+	if !m.has(p.led.Grant.PodUID) {
+		p.stall(ReasonMemberUnreachable, m.name, "The pod %s of the master %s is gone without proof that its process is dead, so nobody takes its place.", p.led.Grant.PodUID, m.name)
+		return
+	}
 	if p.overdue(m) {
 		p.stall(ReasonMemberUnreachable, m.name, "The master %s %s. %s", m.name, m.silence(p.now), hint)
 		return
@@ -589,13 +603,14 @@ func (p *pass) missChosen(m *member) {
 	b := p.ballot()
 	p.refusals = p.refusals[:refused]
 	own := p.line.stand(p.from(p.led.Grant)).offset
+	overdue := p.overdue(m) || !m.has(p.led.Grant.PodUID)
 	for _, c := range b.candidates {
-		if c.offset >= own && p.overdue(m) {
+		if c.offset >= own && overdue {
 			p.fence("%s was to become master and %s", m.name, m.silence(p.now))
 			return
 		}
 	}
-	if p.overdue(m) {
+	if overdue {
 		p.stall(ReasonMemberUnreachable, m.name, "%s was to become master, nobody else holds as much, and it %s.", m.name, m.silence(p.now))
 		return
 	}

@@ -65,13 +65,13 @@ func (m *member) roleless() bool {
 // death says whether the process is proven dead, and by what (safety.md,
 // "dead"). No answer is no proof.
 func (m *member) death(podUID, runID string) (proof string, dead bool) {
-	if n := m.node(); n != nil && m.seen.Pod.UID == podUID {
+	if n := m.node(); n != nil && m.has(podUID) {
 		if n.RunID == runID {
 			return "", false
 		}
 		return fmt.Sprintf("restarted in place as process %s", short(n.RunID)), true
 	}
-	if pod := m.seen.Pod; pod != nil && pod.UID == podUID && pod.dead() {
+	if m.has(podUID) && m.seen.Pod.dead() {
 		return m.ending(), true
 	}
 	if m.rec != nil && m.rec.Dead && m.rec.PodUID == podUID && m.rec.RunID == runID {
@@ -92,7 +92,12 @@ func (m *member) ending() string {
 // alive says that exactly this process answers.
 func (m *member) alive(podUID, runID string) bool {
 	n := m.node()
-	return n != nil && m.seen.Pod.UID == podUID && n.RunID == runID
+	return n != nil && m.has(podUID) && n.RunID == runID
+}
+
+// has says that the pod is the one with this UID.
+func (m *member) has(podUID string) bool {
+	return m.seen.Pod != nil && m.seen.Pod.UID == podUID
 }
 
 // silence tells why nobody answers, for people.
@@ -100,6 +105,8 @@ func (m *member) silence(now time.Time) string {
 	switch pod := m.seen.Pod; {
 	case pod == nil:
 		return "has no pod"
+	case m.seen.Answer.Reached:
+		return "is another pod now"
 	case pod.Host.Name == "":
 		return "is not scheduled"
 	case pod.Container.State == ContainerWaiting:
