@@ -296,7 +296,7 @@ func (w *world) boot(name string) {
 		n.dir = &c.dir
 		n.group, n.pos, n.log, n.complete = c.dir.group, c.dir.pos, slices.Clone(c.dir.log), c.dir.complete
 	}
-	p.node, p.ended, p.deafSince = n, false, time.Time{}
+	p.node, p.ended, p.deafSince, p.host.OutOfService = n, false, time.Time{}, false
 }
 
 // stop ends the process; its memory is gone, its directory stays.
@@ -395,14 +395,13 @@ func (n *simNode) grantReplica(a GrantReplica) error {
 	return nil
 }
 
-// haunt lets the process of a pod go on unseen, and says whether it had a role.
+// haunt lets the process of a pod go on unseen, and says whether the ledger
+// knows of one in that pod: then it may be missed for good.
 func (w *world) haunt(p *simPod) bool {
 	g := *p
 	p.node = nil
-	if g.node != nil {
-		w.ghosts = append(w.ghosts, &g)
-	}
-	return g.node != nil && g.node.role != RoleNone
+	w.ghosts = append(w.ghosts, &g)
+	return w.ledger != nil && slices.ContainsFunc(w.ledger.Members, func(r MemberRecord) bool { return r.PodUID == g.uid })
 }
 
 // running are all pods with a process, ghosts among them, in a fixed order.
