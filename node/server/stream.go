@@ -270,7 +270,9 @@ func (c *stream) executeInput() {
 				c.ended = true
 			}
 		}
-		c.in = c.in[:copy(c.in, c.in[done:])]
+		if done > 0 {
+			c.in = c.in[:copy(c.in, c.in[done:])]
+		}
 		b.reset()
 	}
 	batches.Put(b)
