@@ -105,7 +105,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !group.DeletionTimestamp.IsZero() && len(plan.Actions) == 0 {
 		return r.letGroupGo(ctx, seen)
 	}
-	return nextPass(plan), applied
+	if applied != nil {
+		return ctrl.Result{}, applied
+	}
+	return nextPass(plan), nil
 }
 
 // nextPass says when to look again: at once after actions, for their outcome is

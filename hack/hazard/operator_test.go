@@ -58,6 +58,7 @@ func (c *cluster) start() error {
 		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	env.ControlPlane.GetAPIServer().Configure().Set("advertise-address", podhost.HostIP)
 	config, err := env.Start()
 	if err != nil {
 		return fmt.Errorf("start a real API server (hack/kube/build.sh builds it): %w", err)
@@ -80,7 +81,7 @@ func (c *cluster) start() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	c.host = podhost.New(c.api, node, c.dir, "127.77.1")
+	c.host = podhost.New(c.api, node, c.dir)
 	go func() {
 		defer close(ended)
 		c.host.Run(ctx) // ends with ctx; a failure shows in pods that never start

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/espalier-io/espalier/hack/podhost"
 	"github.com/espalier-io/espalier/hack/redisclient"
 )
 
@@ -136,6 +137,7 @@ func builtNode(t *testing.T) string {
 }
 
 func TestMain(m *testing.M) {
+	podhost.OwnNetwork()
 	code := m.Run()
 	if c, err := theCluster(); err == nil {
 		c.close()
@@ -160,10 +162,13 @@ func newTree(t *testing.T, binary string, options ...string) *tree {
 	tr := &tree{}
 	for i, port := range ports {
 		args := append([]string{"--port", strconv.Itoa(port), "--save", "", "--repl-diskless-sync-delay", "0"}, options...)
+		s := serve(t, binary, port, args...)
+		tr.servers = append(tr.servers, s)
 		if i > 0 {
-			args = append(args, "--replicaof", "127.0.0.1 "+strconv.Itoa(ports[0]))
+			if err := s.tell("REPLICAOF", "127.0.0.1", strconv.Itoa(ports[0])); err != nil {
+				t.Fatal(err)
+			}
 		}
-		tr.servers = append(tr.servers, serve(t, binary, port, args...))
 	}
 	if err := tr.linked(); err != nil {
 		t.Fatal(err)

@@ -3,8 +3,8 @@
 
 // Package podhost runs the pods of ReplicationGroups as plain processes on this
 // machine, against a real API server: what a scheduler and a kubelet do, as far
-// as a group's pods go. Each pod gets a loopback address of its own, so that
-// the operator reaches it on the usual ports. With it the real operator can be
+// as a group's pods go. Each pod gets an address of its own, so that the
+// operator reaches it on the usual ports. With it the real operator can be
 // tested with real nodes where no container can run, and can be lied to in ways
 // that a real kubelet cannot be made to: Rerun starts a container's process
 // again behind the operator's back.
@@ -38,10 +38,9 @@ const NodeName = "podhost"
 
 // Host runs pods. Its methods may be called from any goroutine.
 type Host struct {
-	api     client.WithWatch
-	binary  string // the node's
-	dir     string // for the files of the pods
-	network string // first three bytes of the pods' addresses, "127.9.1"
+	api    client.WithWatch
+	binary string // the node's
+	dir    string // for the files of the pods
 
 	mu     sync.Mutex
 	pods   map[types.UID]*pod
@@ -65,11 +64,10 @@ type pod struct {
 	started  metav1.Time
 }
 
-// New makes a host that runs binary for every pod. Pods get addresses network.1,
-// network.2 and so on; network is three bytes of the loopback range. Files go
-// below dir.
-func New(api client.WithWatch, binary, dir, network string) *Host {
-	return &Host{api: api, binary: binary, dir: dir, network: network, pods: map[types.UID]*pod{}}
+// New makes a host that runs binary for every pod. Files go below dir. The
+// process has to be in a network of its own (OwnNetwork).
+func New(api client.WithWatch, binary, dir string) *Host {
+	return &Host{api: api, binary: binary, dir: dir, pods: map[types.UID]*pod{}}
 }
 
 // Run serves the pods until ctx is done, then kills every process.
@@ -138,7 +136,7 @@ func (h *Host) see(ctx context.Context, object *corev1.Pod) {
 		h.nextIP++
 		p = &pod{
 			host: h, key: client.ObjectKeyFromObject(object), uid: object.UID,
-			ip:  fmt.Sprintf("%s.%d", h.network, h.nextIP),
+			ip:  podIP(h.nextIP),
 			dir: filepath.Join(h.dir, string(object.UID)),
 		}
 		h.pods[object.UID] = p
