@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,8 +76,8 @@ func Info(t *testing.T, families engine.Families, later ...string) {
 // Pair is a node and a real Redis.
 type Pair struct {
 	Node  *Node
-	redis [2]*client
-	node  [2]*client
+	redis [2]*Client
+	node  [2]*Client
 }
 
 // NewPair starts both, with DEBUG allowed. The options are those of a command
@@ -87,7 +88,7 @@ func NewPair(t *testing.T, families engine.Families, options ...string) *Pair {
 	r := redistest.Start(t, t.TempDir(), options...)
 	p := &Pair{Node: StartNode(t, families, options...)}
 	for i := range p.redis {
-		p.redis[i], p.node[i] = dial(t, r.Socket), dial(t, p.Node.Socket)
+		p.redis[i], p.node[i] = Dial(t, r.Socket), Dial(t, p.Node.Socket)
 	}
 	return p
 }
@@ -247,46 +248,66 @@ type reply struct {
 	value resp.Value
 }
 
-// client is a connection that keeps what it reads.
-type client struct {
-	conn    net.Conn
+// Client is a connection that keeps the bytes of the last reply.
+type Client struct {
+	Conn    net.Conn
 	raw     bytes.Buffer
 	replies *resp.Reader
 }
 
-func dial(t *testing.T, socket string) *client {
+// Dial connects to a server's Unix socket; the connection ends with the test.
+func Dial(t testing.TB, socket string) *Client {
 	t.Helper()
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := &client{conn: conn}
+	c := &Client{Conn: conn}
 	c.replies = resp.NewReader(recorder{c}, 64<<10)
 	return c
 }
 
-type recorder struct{ c *client }
+type recorder struct{ c *Client }
 
 func (r recorder) Read(p []byte) (int, error) {
-	n, err := r.c.conn.Read(p)
+	n, err := r.c.Conn.Read(p)
 	r.c.raw.Write(p[:n])
 	return n, err
 }
 
-// ask sends a command and reads its reply, with the out-of-band messages in
-// front of it.
-func (c *client) ask(t *testing.T, argv ...string) reply {
+// Send sends a command and does not wait for the reply.
+func (c *Client) Send(t testing.TB, argv ...string) {
 	t.Helper()
-	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.Conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.conn.Write(resp.AppendCommand(nil, argv...)); err != nil {
+	if _, err := c.Conn.Write(resp.AppendCommand(nil, argv...)); err != nil {
 		t.Fatalf("%.200q: %v", argv, err)
 	}
+}
+
+// Receive reads a reply; an error is that of the connection.
+func (c *Client) Receive() (resp.Value, error) {
+	if err := c.Conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return resp.Value{}, err
+	}
+	return c.replies.Reply()
+}
+
+// Ask sends a command and returns its reply, an error reply too.
+func (c *Client) Ask(t testing.TB, argv ...string) resp.Value {
+	t.Helper()
+	return c.ask(t, argv...).value
+}
+
+// ask reads a reply with the out-of-band messages in front of it.
+func (c *Client) ask(t testing.TB, argv ...string) reply {
+	t.Helper()
 	c.raw.Reset()
+	c.Send(t, argv...)
 	for {
-		v, err := c.replies.Reply()
+		v, err := c.Receive()
 		if err != nil {
 			t.Fatalf("%.200q: %v", argv, err)
 		}
@@ -305,12 +326,47 @@ type Node struct {
 	Engine *engine.Engine
 	Socket string // path of the Unix socket that it listens on
 	Dir    string // directive dir
+
+	log  *testLog
+	stop func()
 }
 
-// Do sends a command over a connection of its own.
-func (n *Node) Do(t *testing.T, argv ...string) resp.Value {
+// Stop ends the node before the test does, without a save.
+func (n *Node) Stop() { n.stop() }
+
+// Log is what the node has logged so far.
+func (n *Node) Log() string { return n.log.text() }
+
+// Await waits until the node's log holds a text.
+func (n *Node) Await(t testing.TB, text string) {
 	t.Helper()
-	return dial(t, n.Socket).ask(t, argv...).value
+	deadline := time.After(patience)
+	for {
+		found, grown := n.log.holds(text)
+		if found {
+			return
+		}
+		select {
+		case <-grown:
+		case <-deadline:
+			t.Fatalf("the node does not log %q", text)
+		}
+	}
+}
+
+// Dial connects to the node.
+func (n *Node) Dial(t testing.TB) *Client {
+	t.Helper()
+	return Dial(t, n.Socket)
+}
+
+// Do sends a command over a connection of its own and returns its reply, an
+// error reply too.
+func (n *Node) Do(t testing.TB, argv ...string) resp.Value {
+	t.Helper()
+	c := n.Dial(t)
+	defer c.Conn.Close()
+	return c.Ask(t, argv...)
 }
 
 // StartNode starts a node with the engine's own commands and those of the
@@ -336,10 +392,11 @@ func Serve(t testing.TB, cfg *config.Config, families engine.Families) *Node {
 	}
 	t.Cleanup(func() { os.RemoveAll(run) })
 	n := &Node{
-		Engine: engine.New(cfg, log.New(testLog{t}, time.Now), families),
 		Socket: filepath.Join(run, "s"),
 		Dir:    cfg.Dir,
+		log:    newTestLog(t),
 	}
+	n.Engine = engine.New(cfg, log.New(n.log, time.Now), families)
 	srv, err := server.New(n.Engine, server.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -353,17 +410,53 @@ func Serve(t testing.TB, cfg *config.Config, families engine.Families) *Node {
 		t.Fatal(err)
 	}
 	n.Engine.Start()
-	t.Cleanup(func() {
+	n.stop = sync.OnceFunc(func() {
 		srv.Stop()
 		n.Engine.Stop()
 	})
+	t.Cleanup(n.stop)
 	return n
 }
 
-// testLog writes the node's log into the test's.
-type testLog struct{ t testing.TB }
+// testLog keeps the node's log and writes it into the test's.
+type testLog struct {
+	t     testing.TB
+	mu    sync.Mutex
+	lines []byte
+	grown chan struct{} // closed and replaced with every line
+	over  bool          // the test has ended, nothing may be logged any more
+}
 
-func (l testLog) Write(p []byte) (int, error) {
-	l.t.Logf("node: %s", bytes.TrimSuffix(p, []byte("\n")))
+func newTestLog(t testing.TB) *testLog {
+	l := &testLog{t: t, grown: make(chan struct{})}
+	t.Cleanup(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.over = true
+	})
+	return l
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.over {
+		l.t.Logf("node: %s", bytes.TrimSuffix(p, []byte("\n")))
+	}
+	l.lines = append(l.lines, p...)
+	close(l.grown)
+	l.grown = make(chan struct{})
 	return len(p), nil
+}
+
+func (l *testLog) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.lines)
+}
+
+func (l *testLog) holds(text string) (found bool, grown <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.lines, []byte(text)), l.grown
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/espalier-io/espalier/node/command"
-	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/resp"
 )
 
@@ -46,14 +45,6 @@ func (s *Session) clientType() clientType {
 		return typeReplica
 	}
 	return typeNormal
-}
-
-// limitClass is the class of client-output-buffer-limit that bounds a session.
-func (s *Session) limitClass() config.ClientClass {
-	if s.downstream != nil {
-		return config.ClientReplica
-	}
-	return config.ClientNormal
 }
 
 // inOrder lists the sessions from the oldest to the newest.

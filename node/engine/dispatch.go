@@ -5,6 +5,7 @@ package engine
 
 import (
 	"strings"
+	"time"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/server"
@@ -24,6 +25,10 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 		refusal = e.refuse(s, cmd)
 	}
 	switch {
+	case refusal != "" && cmd == nil && speaksHTTP(argv[0]):
+		e.warnOfHTTP()
+		s.close(false)
+		return server.CloseAfterReply
 	case refusal != "":
 		s.refused(cmd, refusal)
 	case e.pauses.kind != pauseNone && e.holds(s, cmd):
@@ -39,6 +44,9 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 
 	if s.replies != repliesOn {
 		s.applyReplyMode(before)
+	}
+	if s.reply.Len() > outputStep {
+		s.limitOutput()
 	}
 	switch {
 	case s.closing:
@@ -81,6 +89,20 @@ func (e *Engine) resolve(argv [][]byte) (cmd *command.Command, text string) {
 		return cmd, "ERR wrong number of arguments for '" + cmd.FullName + "' command"
 	}
 	return cmd, ""
+}
+
+// speaksHTTP recognises a web browser that was tricked into talking to us:
+// nothing behind its request line may be taken for a command.
+func speaksHTTP(name []byte) bool { return fold(name, "POST") || fold(name, "HOST:") }
+
+// warnOfHTTP does so once a minute at most: a log can be flooded, too.
+func (e *Engine) warnOfHTTP() {
+	if e.warnedOfHTTP != 0 && e.clock-e.warnedOfHTTP < int64(time.Minute) {
+		return
+	}
+	e.warnedOfHTTP = max(e.clock, 1)
+	e.log.Warningf("Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. " +
+		"This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection aborted.")
 }
 
 // unknownCommand is Redis's answer, which quotes at most 128 bytes of the

@@ -59,6 +59,7 @@ type Engine struct {
 	watched       watched
 	monitors      []*Session
 	pauses        pauses
+	warnedOfHTTP  int64 // e.clock
 
 	unit  unit  // what the running call or transaction propagates
 	inTx  bool  // inside EXEC: the unit is flushed at its end

@@ -102,7 +102,10 @@ func (s *Session) Limits() resp.Limits {
 }
 
 // TakeReplies hands the replies to the loop (server.Session).
-func (s *Session) TakeReplies(spare []byte) []byte { return s.reply.Take(spare) }
+func (s *Session) TakeReplies(spare []byte) []byte {
+	s.limitOutput()
+	return s.reply.Take(spare)
+}
 
 // ProtocolError answers a malformed request; the loop closes afterwards
 // (server.Session).
@@ -189,11 +192,19 @@ func (s *Session) memory() int {
 	return n
 }
 
-// checkOutput applies client-output-buffer-limit to a session that has so many
-// bytes waiting: beyond the hard limit, or beyond the soft one for too long, it
-// is closed. It returns false when it was.
-func (s *Session) checkOutput(class config.ClientClass, waiting uint64) bool {
-	limit := &s.e.cfg.OutputBufferLimits[class]
+// outputStep is the size of a batch's replies from which on the limit of the
+// output is checked with every command, not only with every batch.
+const outputStep = 16 << 10
+
+// limitOutput applies client-output-buffer-limit to a client's replies: beyond
+// the hard limit, or beyond the soft one for too long, it is closed. What waits
+// for a replica is a matter of replication.
+func (s *Session) limitOutput() {
+	limit := &s.e.cfg.OutputBufferLimits[config.ClientNormal]
+	if limit.Hard == 0 && limit.Soft == 0 || s.downstream != nil || s.conn == nil {
+		return
+	}
+	waiting := uint64(s.unsent())
 	soft := limit.Soft != 0 && waiting >= limit.Soft
 	if !soft {
 		s.overSince = 0
@@ -203,12 +214,11 @@ func (s *Session) checkOutput(class config.ClientClass, waiting uint64) bool {
 	over := limit.Hard != 0 && waiting >= limit.Hard ||
 		soft && s.e.clock-s.overSince > int64(limit.SoftPeriod)
 	if !over || s.closing {
-		return true
+		return
 	}
 	s.e.stats.limitDisconnects++
 	s.e.log.Warningf("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.", s.describeForLog())
 	s.kill()
-	return false
 }
 
 func (s *Session) describeForLog() string {
@@ -229,9 +239,7 @@ func (e *Engine) sessionCron() {
 			s.close(false)
 			continue
 		}
-		if s.downstream == nil {
-			s.checkOutput(s.limitClass(), uint64(s.unsent()))
-		}
+		s.limitOutput()
 	}
 }
 
