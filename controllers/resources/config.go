@@ -50,6 +50,10 @@ func RedisConf(group *v1alpha1.ReplicationGroup, entry, groupID string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# Written by the Espalier operator for the ReplicationGroup %s.", group.Name)
+	// A second lets replicas that start together share one snapshot; Redis's five
+	// would be added to every first sync.
+	line("\n# The operator's defaults")
+	line("repl-diskless-sync-delay 1")
 	if len(group.Spec.Config) > 0 {
 		line("\n# spec.config")
 	}

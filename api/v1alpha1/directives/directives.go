@@ -46,8 +46,7 @@ var Permitted = map[string]Kind{
 	// Memory and expiry.
 	"maxmemory": memory, "maxmemory-policy": policy, "replica-ignore-maxmemory": yesNo,
 	"active-expire-effort": effort, "hz": count,
-	"lazyfree-lazy-eviction": yesNo, "lazyfree-lazy-expire": yesNo, "lazyfree-lazy-server-del": yesNo,
-	"lazyfree-lazy-user-del": yesNo, "lazyfree-lazy-user-flush": yesNo, "replica-lazy-flush": yesNo,
+	"lazyfree-lazy-expire": yesNo, "lazyfree-lazy-user-flush": yesNo,
 	// Clients and network.
 	"databases": positive, "maxclients": positive, "timeout": count, "tcp-keepalive": count, "tcp-backlog": count,
 	"client-output-buffer-limit": limits, "client-query-buffer-limit": large, "proto-max-bulk-len": large,
@@ -71,7 +70,6 @@ var Spellings = map[string]string{
 	"slave-read-only":        "replica-read-only",
 	"slave-serve-stale-data": "replica-serve-stale-data",
 	"slave-ignore-maxmemory": "replica-ignore-maxmemory",
-	"slave-lazy-flush":       "replica-lazy-flush",
 	"repl-ping-slave-period": "repl-ping-replica-period",
 }
 
