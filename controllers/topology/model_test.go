@@ -60,7 +60,7 @@ type model struct {
 	broken string
 	stale  []Action // a plan that a deposed operator has yet to perform
 	disks  bool
-	haunts bool // a process with a role went on unseen: then the group may stall for good
+	haunts bool // a process went on unseen: if it had a role, or may have been offered one, the group stalls for good
 }
 
 func newModel(seed uint64) *model {
@@ -82,6 +82,14 @@ func (m *model) randomSpec() Spec {
 	s := Spec{Instances: 1 + m.rng.IntN(7), Fanout: m.rng.IntN(4), OnTotalLoss: Reinitialize}
 	if m.disks {
 		s.Persistence.Mode = PersistRDB
+	}
+	if m.rng.IntN(4) == 0 {
+		relay := TreeEntry{Name: "relay", ReplicaOf: "root", Count: 1 + m.rng.IntN(3)}
+		leaf := TreeEntry{Name: "leaf", ReplicaOf: "relay", Count: 1 + m.rng.IntN(4)}
+		if m.rng.IntN(2) == 0 {
+			relay.Persistence.Mode = PersistRDB
+		}
+		return Spec{Tree: []TreeEntry{{Name: "root", Persistence: s.Persistence}, relay, leaf}, OnTotalLoss: Reinitialize}
 	}
 	return s
 }
@@ -218,15 +226,17 @@ func (m *model) trouble() {
 		p.node.local = true
 	case event == 12:
 		s := m.randomSpec()
-		m.tell("spec instances=%d fanout=%d", s.Instances, s.Fanout)
+		m.tell("spec %+v", s)
 		m.spec = s
 	case event == 14 && p.node != nil:
 		m.tell("vanish %s", name)
-		m.haunts = m.haunt(p) || m.haunts
+		m.haunts = true
+		m.haunt(p)
 		delete(m.pods, name)
 	case event == 15 && p.node != nil && !p.terminating:
 		m.tell("lost %s", name)
-		m.haunts = m.haunt(p) || m.haunts
+		m.haunts = true
+		m.haunt(p)
 		p.ended, p.reason = true, ReasonStatusUnknown
 	case event == 13 && p.ended && !p.terminating:
 		m.tell("start %s in its ended pod", name)

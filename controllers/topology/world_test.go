@@ -395,13 +395,11 @@ func (n *simNode) grantReplica(a GrantReplica) error {
 	return nil
 }
 
-// haunt lets the process of a pod go on unseen, and says whether the ledger
-// knows of one in that pod: then it may be missed for good.
-func (w *world) haunt(p *simPod) bool {
+// haunt lets the process of a pod go on unseen.
+func (w *world) haunt(p *simPod) {
 	g := *p
 	p.node = nil
 	w.ghosts = append(w.ghosts, &g)
-	return w.ledger != nil && slices.ContainsFunc(w.ledger.Members, func(r MemberRecord) bool { return r.PodUID == g.uid })
 }
 
 // running are all pods with a process, ghosts among them, in a fixed order.
