@@ -125,6 +125,35 @@ func TestNextExpiredBudget(t *testing.T) {
 	}
 }
 
+// A round that has begun copes with an index that has become shorter.
+func TestNextExpiredAfterRemovals(t *testing.T) {
+	st := New(Options{})
+	defer st.Close()
+	db := st.DB(0)
+	now := st.origin + 1<<30
+	for i := range 3000 {
+		mustSet(t, db, string(numbered(i)), "v")
+		db.SetExpire(numbered(i), now-1)
+	}
+	budget := 10
+	for budget > 0 {
+		db.NextExpired(now, &budget)
+	}
+	for i := 5; i < 3000; i++ {
+		db.Persist(numbered(i))
+	}
+	budget = 1000
+	for range 5 {
+		key, ok := db.NextExpired(now, &budget)
+		if at, there := db.ExpireAt(key); !ok || !there || at != now-1 {
+			t.Fatalf("%q, %t expires at %d", key, ok, at)
+		}
+	}
+	if key, ok := db.NextExpired(now, &budget); ok {
+		t.Errorf("%q is the sixth of five", key)
+	}
+}
+
 func TestAverageTTL(t *testing.T) {
 	st := New(Options{})
 	defer st.Close()

@@ -9,8 +9,8 @@ import "unsafe"
 type Memory struct {
 	Used    int // keys, values, tables and indexes, by the blocks they lie in
 	Mapped  int // memory got from the system for that
-	Retired int // of flushed data that a snapshot still reads, and included above
-	Aside   int // set aside for a snapshot, and included above
+	Retired int // of Used: flushed data that a snapshot still reads
+	Aside   int // of Used: set aside, or kept, for a snapshot
 	Pending int // keys that wait for Reclaim
 }
 

@@ -108,6 +108,27 @@ func TestMemoryUsage(t *testing.T) {
 	}
 }
 
+// What a snapshot keeps of flushed data is told, and goes with the snapshot.
+func TestMemoryOfFlushedData(t *testing.T) {
+	st := New(Options{})
+	defer st.Close()
+	fillDB(t, st.DB(0), 0, 5000)
+	used := st.UsedMemory()
+	sn := mustSnapshot(t, st)
+	mustSet(t, st.DB(0), "key:1", "other")
+	if m := st.Memory(); m.Aside == 0 || m.Used < used {
+		t.Errorf("set aside: %+v", m)
+	}
+	st.FlushAll(true)
+	if m := st.Memory(); m.Retired < used/2 || m.Used < m.Retired || m.Mapped < m.Used-64<<10 {
+		t.Errorf("flushed: %+v, before: %d", m, used)
+	}
+	sn.Close()
+	if m := st.Memory(); m.Retired != 0 || m.Used > 1024 || m.Mapped != 0 {
+		t.Errorf("closed: %+v", m)
+	}
+}
+
 // The accounts follow what happens, and come back to where they began.
 func TestAccounts(t *testing.T) {
 	st := New(Options{})
@@ -128,6 +149,19 @@ func TestAccounts(t *testing.T) {
 	db.Delete([]byte("k"))
 	if used := st.UsedMemory(); used > 16<<10 {
 		t.Errorf("%d bytes in use for nothing", used)
+	}
+	for i := range 1000 {
+		mustSet(t, db, string(numbered(i)), strings.Repeat("x", 900))
+	}
+	long := st.UsedMemory()
+	for i := range 1000 {
+		mustSet(t, db, string(numbered(i)), "x")
+	}
+	if used := st.UsedMemory(); used > long/10 {
+		t.Errorf("%d bytes in use after long values became short, %d before", used, long)
+	}
+	for i := range 1000 {
+		db.Delete(numbered(i))
 	}
 	if s := db.TableStats(); s.Keys != 0 || s.Longest != 0 {
 		t.Errorf("%+v", s)

@@ -116,6 +116,9 @@ func TestEncodings(t *testing.T) {
 			if !ok || string(v.Bytes()) != row.text || v.Encoding().String() != row.enc {
 				t.Errorf("%q %s, want %q %s", v.Bytes(), v.Encoding(), row.text, row.enc)
 			}
+			if n, ok := v.Int(); ok != (row.enc == "int" || row.text == "123" || row.text == "12") || ok && strconv.FormatInt(n, 10) != row.text {
+				t.Errorf("%q is the number %d, %t", row.text, n, ok)
+			}
 			if v.Type() != String || v.Type().String() != "string" {
 				t.Errorf("type %s", v.Type())
 			}
