@@ -77,6 +77,7 @@ start() {
 		exec setsid "$@"
 	) </dev/null >>"$logs/$name.log" 2>&1 9>&- &
 	echo $! >"$work/pids/$name"
+	disown # its end is for its log, not for the shell to tell
 }
 
 # pid_of NAME: the process that was started under that name, if it is still it.

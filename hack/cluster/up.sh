@@ -34,7 +34,7 @@ main() {
 		load_system_images "$n" &
 		loaders+=($!)
 	done
-	await 60 "the API server" apiserver etcd -- kubectl get --raw /readyz
+	await 120 "the API server" apiserver etcd -- kubectl get --raw /readyz
 	start_controllers
 	for n in $(seq "$node_count"); do
 		suspects=("node-$n.images" "node-$n.containerd")
@@ -42,10 +42,10 @@ main() {
 	done
 	for n in $(seq "$node_count"); do start_kubelet "$n"; done
 	await 20 "the first manifests" apiserver -- kubectl apply --filename "$root/hack/cluster/manifests.yaml"
-	await 60 "ready nodes" controller-manager node-1.kubelet node-1.containerd -- nodes_ready
+	await 120 "ready nodes" controller-manager node-1.kubelet node-1.containerd -- nodes_ready
 	for n in $(seq "$node_count"); do start_node_proxy "$n"; done
 	start_control_proxy
-	await 60 "cluster DNS" controller-manager scheduler node-1.kubelet node-1.kube-proxy -- \
+	await 120 "cluster DNS" controller-manager scheduler node-1.kubelet node-1.kube-proxy -- \
 		kubectl --namespace kube-system rollout status deployment/coredns --timeout=1s
 	await 20 "the way to services" control.kube-proxy -- service_reachable
 
@@ -56,20 +56,20 @@ main() {
 
 # failed says what the processes said last, and leaves nothing half started.
 failed() {
-	local status=$? log
+	local log
 	trap - EXIT
-	for log in $(printf '%s\n' "${suspects[@]:-apiserver}"); do
+	for log in "${suspects[@]:-credentials}"; do
 		printf '\n--- last lines of .work/cluster/logs/%s.log\n' "$log" >&2
 		tail -n 15 "$logs/$log.log" >&2 || true
 	done
 	clear_cluster
 	die "not started (all logs are in .work/cluster/logs)"
-	exit "$status"
 }
 
-# await SECONDS WHAT LOG… -- COMMAND…: repeats the command until it succeeds.
+# await SECONDS WHAT PROCESS… -- COMMAND…: repeats the command until it succeeds,
+# as long as the processes that it depends on are there.
 await() {
-	local limit=$1 what=$2 deadline=$((SECONDS + $1))
+	local limit=$1 what=$2 deadline=$((SECONDS + $1)) process
 	shift 2
 	suspects=()
 	while [[ $1 != -- ]]; do
@@ -78,12 +78,20 @@ await() {
 	done
 	shift
 	until "$@" >"$work/await.out" 2>&1; do
-		if ((SECONDS >= deadline)); then
-			say "waited $limit s in vain for $what: $(tail -n 1 "$work/await.out")" >&2
-			exit 1
-		fi
+		for process in "${suspects[@]}"; do
+			if ! kill -0 "$(<"$work/pids/$process")" 2>/dev/null; then
+				suspects=("$process")
+				give_up "$process ended while $what was awaited"
+			fi
+		done
+		((SECONDS < deadline)) || give_up "waited $limit s in vain for $what: $(tail -n 1 "$work/await.out")"
 		sleep 0.2
 	done
+}
+
+give_up() {
+	say "$1" >&2
+	exit 1
 }
 
 # install_what_is_missing asks for programs, not packages: on another Linux they

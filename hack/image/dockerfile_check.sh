@@ -59,7 +59,7 @@ inspect_image() {
 	expect "$arch" architecture "$arch" "$(inspect "$arch" .OCIv1.Architecture)"
 	expect "$arch" user 65532:65532 "$(inspect "$arch" .OCIv1.Config.User)"
 	expect "$arch" entrypoint '[/node]' "$(inspect "$arch" .OCIv1.Config.Entrypoint)"
-	container=$(buildah "${storage[@]}" from --pull-never "espalier:$arch")
+	container=$(buildah "${storage[@]}" from --pull-never --arch "$arch" "espalier:$arch")
 	folder=$(buildah "${storage[@]}" mount "$container")
 	expect "$arch" files "/data 65532
 /manager 0
@@ -76,7 +76,7 @@ inspect_image() {
 # run_image starts the default program as the image says.
 run_image() {
 	local arch=$1 container answer
-	container=$(buildah "${storage[@]}" from --pull-never "espalier:$arch")
+	container=$(buildah "${storage[@]}" from --pull-never --arch "$arch" "espalier:$arch")
 	answer=$(buildah "${storage[@]}" run "$container" -- /node --version)
 	echo "Dockerfile: it runs: $answer"
 	buildah "${storage[@]}" rm "$container" >/dev/null

@@ -16,13 +16,14 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$root/bin/k8s
-version=v1.35.4 # of k8s.io/kubernetes in go.mod
+version=v1.35.4      # of k8s.io/kubernetes in go.mod
+helm_version=v3.22.0 # of helm.sh/helm/v3 in addons/go.mod
 
 export CGO_ENABLED=0 GOWORK=off GOFLAGS=-buildvcs=false
 unset GOOS GOARCH
 
 component_base=k8s.io/component-base/version
-ldflags="-s -w -X $component_base.gitVersion=$version -X $component_base.gitMajor=1 -X $component_base.gitMinor=35"
+ldflags="-s -w -X $component_base.gitVersion=$version -X $component_base.gitMajor=1 -X $component_base.gitMinor=35 -X helm.sh/helm/v3/internal/version.version=$helm_version"
 
 # inputs_of FOLDER PACKAGE: one hash of everything that decides what is built.
 inputs_of() {
