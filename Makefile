@@ -49,7 +49,6 @@ demo: ## Show it all on a fresh Debian machine: cluster, tree, a killed master, 
 
 .PHONY: cluster-up
 cluster-up: ## Start a real three-node Kubernetes on this machine
-	hack/kube/build.sh
 	hack/cluster/up.sh
 
 .PHONY: cluster-down

@@ -9,7 +9,10 @@ unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 headless=$(git ls-files '*.go' | xargs grep -L 'SPDX-License-Identifier: Apache-2.0' || true)
 [ -z "$headless" ] || die "without the licence lines of hack/boilerplate.go.txt: $headless"
 
+hack/generate.sh --check
+
 go vet ./...
-(cd hack/tools && go tool -n staticcheck >/dev/null) && (cd hack/tools && go build -o "$ROOT/bin/tools/" honnef.co/go/tools/cmd/staticcheck)
+mkdir -p bin/tools
+go -C hack/tools build -o "$ROOT/bin/tools/staticcheck" honnef.co/go/tools/cmd/staticcheck
 bin/tools/staticcheck ./...
 go test ./hack/walls

@@ -6,9 +6,14 @@ set -euo pipefail
 
 command -v go >/dev/null || die "Go is not installed: https://go.dev/doc/install"
 
-step "Debian packages" install_packages redis-server redis-tools etcd-server
-step "lint and walls" hack/lint.sh
+# unit_tests runs every package but the hazard, which is a step of its own.
+unit_tests() { go test -timeout 15m $(go list ./... | grep -v /hack/hazard$); }
+
+step "Debian packages" install_packages redis-server redis-tools iproute2
+step "build a kube-apiserver for the tests of the API" hack/kube/build.sh api
+step "build Helm for the tests of the chart" hack/kube/build.sh helm
 step "build the binaries" make --no-print-directory build
-step "build a kube-apiserver for the API tests" hack/kube/build.sh
-step "tests" go test -timeout 15m ./...
+step "lint and walls" hack/lint.sh
+step "unit, differential and API tests" unit_tests
+step "the hazard, by processes" go test -count=1 -timeout 15m -parallel 5 ./hack/hazard
 report_steps
