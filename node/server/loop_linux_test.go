@@ -152,3 +152,60 @@ func TestStaleEvents(t *testing.T) {
 		t.Error("an event of its own has not ended it, the test shows nothing")
 	}
 }
+
+// Out of descriptors, a loop lets connections wait instead of spinning, and
+// takes them when it can.
+func TestOutOfDescriptors(t *testing.T) {
+	warned := make(chan string, 1)
+	f := start(t, transports[0], Options{Warn: func(msg string) {
+		select {
+		case warned <- msg:
+		default:
+		}
+	}})
+	first := rawDial(t, f.address)
+	defer unix.Close(first)
+	request, reply := resp.AppendCommand(nil, "ECHO", "x"), make([]byte, len("$1\r\nx\r\n"))
+	rawAsk(t, first, request, reply)
+
+	second, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(second)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(second, &unix.SockaddrUnix{Name: f.address}); err != nil {
+		restore()
+		t.Fatal(err)
+	}
+	msg := <-warned
+	restore()
+	if want := "Accepting client connection: too many open files"; msg != want {
+		t.Errorf("warned %q, want %q", msg, want)
+	}
+	rawAsk(t, first, request, reply)
+	rawAsk(t, second, request, reply)
+}
+
+func TestZoneID(t *testing.T) {
+	if n, err := zoneID("7"); n != 7 || err != nil {
+		t.Errorf("by number: %d, %v", n, err)
+	}
+	if n, err := zoneID("lo"); n == 0 || err != nil {
+		t.Errorf("by name: %d, %v", n, err)
+	}
+	if _, err := zoneID("no such interface"); err == nil {
+		t.Error("unknown: no error")
+	}
+}

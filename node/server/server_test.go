@@ -395,7 +395,8 @@ func TestCloseByEngine(t *testing.T) {
 }
 
 func TestQueryBufferLimit(t *testing.T) {
-	everyWay(t, Options{MaxQueryBuffer: 1 << 20}, func(t *testing.T, f *fixture) {
+	everyWay(t, Options{MaxQueryBuffer: 100 << 20}, func(t *testing.T, f *fixture) {
+		f.server.SetMaxQueryBuffer(1 << 20)
 		c := f.dial()
 		c.send("LEN " + strings.Repeat("x", 900<<10))
 		c.expect(fmt.Sprint(900 << 10))
