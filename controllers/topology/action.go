@@ -94,7 +94,8 @@ type CreatePod struct {
 
 // DeletePod asks Kubernetes to stop and delete the pod PodUID; the finalizer
 // keeps the object. It is void if the container was re-run since: its restart
-// count is no longer Restarts.
+// count is no longer Restarts (or the pod is no longer the version observed,
+// which says more).
 type DeletePod struct {
 	Name     string
 	PodUID   string
@@ -170,13 +171,6 @@ type RetractMaster struct {
 	Why   string
 }
 
-// DeleteLedger deletes the ledger of a deleted group that has neither pods nor
-// claims: no data is left that it could speak of.
-type DeleteLedger struct {
-	ResourceVersion string
-	Why             string
-}
-
 // Member, Barrier, Disruptive and Because of each kind of action.
 
 func (UpdateLedger) Member() string    { return "" }
@@ -234,12 +228,6 @@ func (RetractMaster) Barrier() bool     { return false }
 func (RetractMaster) Disruptive() bool  { return false }
 func (a RetractMaster) Because() string { return a.Why }
 
-func (DeleteLedger) Member() string    { return "" }
-func (DeleteLedger) Barrier() bool     { return true }
-func (DeleteLedger) Disruptive() bool  { return false }
-func (a DeleteLedger) Because() string { return a.Why }
-
-func (a DeleteLedger) String() string { return "DeleteLedger" }
 func (a UpdateLedger) String() string { return "UpdateLedger: " + a.What }
 
 func (a CreateClaim) String() string {

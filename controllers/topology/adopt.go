@@ -69,7 +69,7 @@ func (p *pass) allReport(witnesses []*member) bool {
 				open = append(open, m.name+" "+m.ending())
 			}
 		default:
-			open = append(open, m.name+" "+m.silence(p.now))
+			open = append(open, m.name+" "+m.silence())
 		}
 	}
 	if len(open) > 0 {

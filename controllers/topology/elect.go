@@ -35,7 +35,7 @@ func (p *pass) noteDeaths() {
 		case had && m.node() != nil && m.node().RunID != m.rec.RunID:
 			m.rec.Dead = true
 			p.decide(m.name+" restarted", "%s", p.restartDecision(m))
-		case m.stopped() && (m.roleless() || pod.Container.Restarts > 0) && (pod.Held || !pod.Terminating):
+		case m.stopped() && (m.roleless() || pod.Container.Restarts > 0) && pod.goesNow():
 			p.decide(m.name+" dead without a role", "%s", p.restartDecision(m))
 		}
 	}
@@ -43,8 +43,8 @@ func (p *pass) noteDeaths() {
 
 // giveUp enters that a pod goes without proof of death, for the same reason.
 func (p *pass) giveUp(m *member, why string) {
-	if pod := m.seen.Pod; p.led != nil && m.rec != nil && (pod.Held || !pod.Terminating) {
-		p.decide(m.name+" given up", "%s (pod %s) %s and is given up: %s.", m.name, pod.UID, m.silence(p.now), why)
+	if pod := m.seen.Pod; p.led != nil && m.rec != nil && pod.goesNow() {
+		p.decide(m.name+" given up", "%s (pod %s) %s and is given up: %s.", m.name, pod.UID, m.silence(), why)
 	}
 	p.clear(m, why)
 }
@@ -147,10 +147,10 @@ func (p *pass) missMaster(m *member) {
 		return
 	}
 	if p.overdue(m) {
-		p.stall(ReasonMemberUnreachable, m.name, "The master %s %s. %s", m.name, m.silence(p.now), hint)
+		p.stall(ReasonMemberUnreachable, m.name, "The master %s %s. %s", m.name, m.silence(), hint)
 		return
 	}
-	p.wait(ReasonMasterSuspected, pollFast, "The master %s %s.", m.name, m.silence(p.now))
+	p.wait(ReasonMasterSuspected, pollFast, "The master %s %s.", m.name, m.silence())
 }
 
 // fence begins the next epoch (step 3). From the moment it is in the ledger,
@@ -191,7 +191,11 @@ func (p *pass) fencing() {
 
 func (p *pass) retract() {
 	if p.state.Published != nil {
-		p.do(RetractMaster{Why: "no master may serve now"})
+		retract := RetractMaster{Why: "no master may serve now"}
+		if p.led != nil {
+			retract.Epoch = p.led.Epoch
+		}
+		p.do(retract)
 	}
 }
 
@@ -385,12 +389,12 @@ func (p *pass) await(m *member) {
 		p.stall(ReasonClaimSilent, m.name, "%s may hold more than the others, and its claim has lost its volume. Delete the claim to give up what was on it.", m.name)
 	case pod == nil && m.rec != nil && m.rec.RunID != "" && !m.rec.Dead, pod != nil && !m.roleless() && !pod.dead():
 		if p.overdue(m) {
-			p.stall(ReasonMemberUnreachable, m.name, "%s may hold more than the others, %s, and is not proven dead.", m.name, m.silence(p.now))
+			p.stall(ReasonMemberUnreachable, m.name, "%s may hold more than the others, %s, and is not proven dead.", m.name, m.silence())
 			return
 		}
-		p.wait(ReasonPromises, pollFast, "%s may hold more than the others and %s.", m.name, m.silence(p.now))
+		p.wait(ReasonPromises, pollFast, "%s may hold more than the others and %s.", m.name, m.silence())
 	default:
-		p.wait(ReasonWaitingForNodes, 0, "%s may hold more than the others on its claim and %s; it is started to be asked.", m.name, m.silence(p.now))
+		p.wait(ReasonWaitingForNodes, 0, "%s may hold more than the others on its claim and %s; it is started to be asked.", m.name, m.silence())
 	}
 }
 
@@ -485,7 +489,7 @@ func (p *pass) bootstrap(b ballot) {
 	var missing []string
 	for _, m := range b.missing {
 		if m.placed() {
-			missing = append(missing, m.name+" "+m.silence(p.now))
+			missing = append(missing, m.name+" "+m.silence())
 		}
 	}
 	if len(missing) > 0 {
@@ -606,15 +610,15 @@ func (p *pass) missChosen(m *member) {
 	overdue := p.overdue(m) || !m.has(p.led.Grant.PodUID)
 	for _, c := range b.candidates {
 		if c.offset >= own && overdue {
-			p.fence("%s was to become master and %s", m.name, m.silence(p.now))
+			p.fence("%s was to become master and %s", m.name, m.silence())
 			return
 		}
 	}
 	if overdue {
-		p.stall(ReasonMemberUnreachable, m.name, "%s was to become master, nobody else holds as much, and it %s.", m.name, m.silence(p.now))
+		p.stall(ReasonMemberUnreachable, m.name, "%s was to become master, nobody else holds as much, and it %s.", m.name, m.silence())
 		return
 	}
-	p.wait(ReasonGranting, pollFast, "%s was offered the master role and %s.", m.name, m.silence(p.now))
+	p.wait(ReasonGranting, pollFast, "%s was offered the master role and %s.", m.name, m.silence())
 }
 
 // opened enters into the ledger that the process took the role. Whoever was

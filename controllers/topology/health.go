@@ -63,7 +63,7 @@ func (p *pass) row(m *member, serves bool) MemberHealth {
 	r := MemberHealth{Name: m.name, Lag: -1, Phase: p.phase(m)}
 	n := m.node()
 	if n == nil {
-		r.Reason = m.silence(p.now)
+		r.Reason = m.silence()
 		if m.stopped() {
 			r.Reason = m.ending()
 		}

@@ -188,10 +188,12 @@ func (p *pass) stall(reason Reason, member, format string, args ...any) {
 	})
 }
 
-// How soon to look again where the nodes' own progress is waited for, and
-// where nothing but the world outside can help.
+// How soon to look again: where a node needs no more than a moment, where a
+// replica may be linked up any time, and where only the world outside can help.
+// Everything else is an event.
 const (
 	pollFast = 200 * time.Millisecond
+	pollLink = 500 * time.Millisecond
 	pollSlow = 5 * time.Second
 )
 

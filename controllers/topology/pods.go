@@ -63,7 +63,7 @@ func (p *pass) tend(m *member) {
 		p.giveUp(m, "the serving master makes up for its copy")
 		return
 	}
-	p.stall(ReasonMemberUnreachable, m.name, "%s %s.", m.name, m.silence(p.now))
+	p.stall(ReasonMemberUnreachable, m.name, "%s %s.", m.name, m.silence())
 }
 
 // missing tells about a member that should answer and does not.
@@ -74,19 +74,19 @@ func (p *pass) missing(m *member) {
 	case pod.Host.Name == "" && pod.Container.State == ContainerNone:
 		p.wait(ReasonUnschedulable, 0, "The pod of %s has no Kubernetes node yet.", m.name)
 	case !m.roleless() && p.overdue(m):
-		p.stall(ReasonMemberUnreachable, m.name, "%s %s, and is not proven dead. If its Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service.", m.name, m.silence(p.now))
+		p.stall(ReasonMemberUnreachable, m.name, "%s %s, and is not proven dead. If its Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service.", m.name, m.silence())
 	default:
-		p.wait(ReasonWaitingForNodes, 0, "%s %s.", m.name, m.silence(p.now))
+		p.wait(ReasonWaitingForNodes, 0, "%s %s.", m.name, m.silence())
 	}
 }
 
-// clear takes a pod away whose process will not be missed.
+// clear takes a pod away whose process will not be missed: first it is deleted,
+// then, as seen by the next pass, the finalizer lets it go.
 func (p *pass) clear(m *member, why string) {
 	pod := m.seen.Pod
 	if !pod.Terminating {
 		p.do(DeletePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: why})
-	}
-	if pod.Held {
+	} else if pod.Held {
 		p.do(ReleasePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: why})
 	}
 }
@@ -101,7 +101,7 @@ func (p *pass) raise(m *member) {
 	if !p.passes(restartGates, m) {
 		r := p.refusal()
 		if r.Reason == ReasonMasterFirst {
-			p.wait(r.Reason, pollFast, "%s does not come back yet: %s.", m.name, r.Message)
+			p.wait(r.Reason, 0, "%s does not come back yet: %s.", m.name, r.Message)
 		} else {
 			p.stall(r.Reason, m.name, "%s is not created: %s.", m.name, r.Message)
 		}
@@ -132,7 +132,7 @@ func (p *pass) create(m *member, groupID string) {
 func (p *pass) drain(m *member) {
 	working := m.node() != nil && m.node().Link == LinkUp
 	if !p.passes(removalGates, m) {
-		p.wait(ReasonRemovingMembers, pollFast, "%s is no longer declared and stays for now: %s.", m.name, p.refusal().Message)
+		p.wait(ReasonRemovingMembers, 0, "%s is no longer declared and stays for now: %s.", m.name, p.refusal().Message)
 		return
 	}
 	p.do(DeletePod{Name: m.name, PodUID: m.seen.Pod.UID, Restarts: m.seen.Pod.Container.Restarts, Planned: working, Why: "it is no longer declared"})
@@ -161,8 +161,8 @@ func (p *pass) retire(m *member) {
 	p.change(name+" leaves the roster", name+" is no longer declared, and nothing of it is left.")
 }
 
-// remove takes the pods of a deleted group away, one proven death after the
-// other, and at last the ledger, unless there are claims that need it.
+// remove takes the pods of a deleted group away, each when its death is in the
+// ledger. Who deletes the group then decides about claims and ledger.
 func (p *pass) remove() {
 	p.retract()
 	if p.led != nil {
@@ -183,7 +183,7 @@ func (p *pass) remove() {
 		case !pod.Terminating:
 			p.do(DeletePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: "the group is being deleted"})
 		case p.ended(m), p.overdue(m) && !pod.Host.Ready:
-			p.stall(ReasonMemberUnreachable, m.name, "%s %s; its pod goes when its process is proven dead. If the Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service.", m.name, m.silence(p.now))
+			p.stall(ReasonMemberUnreachable, m.name, "%s %s; its pod goes when its process is proven dead. If the Kubernetes node is gone for good, taint it node.kubernetes.io/out-of-service.", m.name, m.silence())
 		default:
 			p.wait(ReasonDeleting, 0, "%s is being stopped.", m.name)
 		}
@@ -197,8 +197,5 @@ func (p *pass) remove() {
 			return
 		}
 	}
-	if p.led != nil {
-		p.do(DeleteLedger{ResourceVersion: p.led.ResourceVersion, Why: "no pod and no claim is left"})
-	}
-	p.wait(ReasonDeleted, 0, "Nothing is left.")
+	p.wait(ReasonDeleted, 0, "Nothing is left but the ledger, which speaks of no data any more.")
 }

@@ -198,7 +198,7 @@ func (p *pass) replicas() {
 		}
 		if up == p.upstream(m) {
 			if n := m.node(); n.Link != LinkUp {
-				p.wait(ReasonSyncing, pollFast, "%s is not linked to %s yet (%s).", m.name, up.name, strings.TrimSpace(string(n.Link)+" "+n.LinkReason))
+				p.wait(ReasonSyncing, pollLink, "%s is not linked to %s yet (%s).", m.name, up.name, strings.TrimSpace(string(n.Link)+" "+n.LinkReason))
 			}
 			continue
 		}
@@ -224,7 +224,7 @@ func (p *pass) feed(m *member) *member {
 		if n.Link == LinkUp && p.inLine(parent, m) {
 			return parent
 		}
-		p.wait(ReasonSyncing, pollFast, "%s feeds from %s until its upstream %s is in line.", m.name, cur.name, parent.name)
+		p.wait(ReasonSyncing, 0, "%s feeds from %s until its upstream %s is in line.", m.name, cur.name, parent.name)
 		return nil
 	}
 	if p.inLine(parent, m) {
@@ -234,7 +234,7 @@ func (p *pass) feed(m *member) *member {
 		return nil
 	}
 	if p.coming(parent) && (!n.Complete || parent.node().Complete) {
-		p.wait(ReasonSyncing, pollFast, "%s waits for its upstream %s to come up.", m.name, parent.name)
+		p.wait(ReasonSyncing, pollLink, "%s waits for its upstream %s to come up.", m.name, parent.name)
 		return nil
 	}
 	if cur != nil && p.inLine(cur, m) {
@@ -248,7 +248,7 @@ func (p *pass) feed(m *member) *member {
 			return parent
 		}
 	}
-	p.wait(ReasonSyncing, pollFast, "%s waits for an upstream in line with the master.", m.name)
+	p.wait(ReasonSyncing, 0, "%s waits for an upstream in line with the master.", m.name)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // member is everything known under one name in this pass: what was seen, what
@@ -56,6 +55,9 @@ func (p *Pod) dead() bool {
 		p.Container.State == ContainerTerminated && p.Container.Reason != ReasonStatusUnknown
 }
 
+// goesNow says that clearing the pod away in this pass makes the object go.
+func (p *Pod) goesNow() bool { return p.Held == p.Terminating }
+
 // roleless says that no process of the present pod was ever given a role, so
 // that it holds nothing but what it loaded from its own claim.
 func (m *member) roleless() bool {
@@ -101,7 +103,7 @@ func (m *member) has(podUID string) bool {
 }
 
 // silence tells why nobody answers, for people.
-func (m *member) silence(now time.Time) string {
+func (m *member) silence() string {
 	switch pod := m.seen.Pod; {
 	case pod == nil:
 		return "has no pod"
@@ -117,8 +119,8 @@ func (m *member) silence(now time.Time) string {
 		return "has not answered yet"
 	}
 	s := "does not answer"
-	if !m.seen.Answer.Since.IsZero() {
-		s += " for " + now.Sub(m.seen.Answer.Since).Truncate(time.Second).String()
+	if since := m.seen.Answer.Since; !since.IsZero() {
+		s += " since " + since.UTC().Format("15:04:05Z") // a duration would change the message with every pass
 	}
 	s += " (" + m.seen.Answer.Error + ")"
 	if !m.seen.Pod.Host.Ready {

@@ -188,8 +188,6 @@ func (w *world) do(a Action) error {
 	switch a := a.(type) {
 	case UpdateLedger:
 		return w.updateLedger(a)
-	case DeleteLedger:
-		w.ledger = nil
 	case CreateClaim:
 		if w.claims[a.Name] != nil {
 			return errors.New("exists")
