@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // server is a process of either kind, with a connection to it.
 type server struct {
@@ -83,6 +83,11 @@ func start(t *testing.T, k kind, name string, options ...string) *server {
 		"--save", "", "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0"}, options...)
 	t.Cleanup(func() {
 		s.kill()
+		for _, sign := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if s.kind == aNode && s.log.count(sign) > 0 {
+				t.Errorf("%s logs a %s", s.name, sign)
+			}
+		}
 		if t.Failed() {
 			t.Logf("log of %s (%s):\n%s", s.name, s.kind, s.log.tail(60))
 		}
