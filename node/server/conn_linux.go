@@ -36,6 +36,7 @@ type conn struct {
 	fd        atomic.Int32 // -1 when gone
 	notes     atomic.Uint32
 	attaching atomic.Pointer[Source]
+	noDelay   atomic.Bool
 	unsent    atomic.Int64
 	inUsed    atomic.Int64
 	inFree    atomic.Int64
@@ -62,7 +63,10 @@ func (c *conn) Attach(s Source) {
 	c.note(noteAttach)
 }
 
-func (c *conn) SetNoDelay(on bool) { c.note(delayNote(on)) }
+func (c *conn) SetNoDelay(on bool) {
+	c.noDelay.Store(on)
+	c.note(noteNoDelay)
+}
 
 func (c *conn) Unsent() int { return int(c.unsent.Load()) }
 

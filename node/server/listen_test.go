@@ -149,8 +149,12 @@ func TestAddresses(t *testing.T) {
 			if conn.RemoteAddr() != remote || conn.LocalAddr() != local || conn.IsUnix() {
 				t.Errorf("remote %s, local %s, want %s, %s", conn.RemoteAddr(), conn.LocalAddr(), remote, local)
 			}
-			conn.SetNoDelay(false)
-			conn.SetNoDelay(true)
+			for _, on := range []bool{false, true, false} {
+				conn.SetNoDelay(!on)
+				conn.SetNoDelay(on)
+				client.send("PING")
+				client.expect("PONG")
+			}
 			if err := f.server.SetKeepAlive(60 * time.Second); err != nil {
 				t.Error(err)
 			}

@@ -375,9 +375,13 @@ func (l *loop) obey(c *conn, notes uint32) {
 		l.drop(c)
 		return
 	}
-	if notes&(noteDelay|noteNoDelay) != 0 && !c.IsUnix() {
+	if notes&noteNoDelay != 0 && !c.IsUnix() {
+		value := 0
+		if c.noDelay.Load() {
+			value = 1
+		}
 		// It fails only for a connection that is broken, which shows soon.
-		_ = unix.SetsockoptInt(c.FD(), unix.IPPROTO_TCP, unix.TCP_NODELAY, int(notes&noteNoDelay/noteNoDelay))
+		_ = unix.SetsockoptInt(c.FD(), unix.IPPROTO_TCP, unix.TCP_NODELAY, value)
 	}
 	if notes&noteAttach != 0 {
 		c.source = *c.attaching.Load()

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -196,6 +197,39 @@ func TestOutOfDescriptors(t *testing.T) {
 	}
 	rawAsk(t, first, request, reply)
 	rawAsk(t, second, request, reply)
+}
+
+// Both options are inherited from the listening socket.
+func TestSocketOptions(t *testing.T) {
+	f := start(t, transports[1], Options{KeepAlive: 90 * time.Second})
+	c := f.dial()
+	c.send("NAME a")
+	c.expect("OK")
+	conn := f.named("a").conn
+	fd := conn.FD()
+	noDelay := func(want bool) {
+		t.Helper()
+		value, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY)
+		if err != nil || (value != 0) != want {
+			t.Errorf("TCP_NODELAY is %d, %v, want %v", value, err, want)
+		}
+	}
+	noDelay(true)
+	for _, on := range []bool{false, true, false} {
+		conn.SetNoDelay(!on)
+		conn.SetNoDelay(on)
+		c.send("PING")
+		c.expect("PONG")
+		noDelay(on)
+	}
+	for option, want := range map[int]int{unix.TCP_KEEPIDLE: 90, unix.TCP_KEEPINTVL: 30, unix.TCP_KEEPCNT: 3} {
+		if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option); got != want || err != nil {
+			t.Errorf("option %d is %d, %v, want %d", option, got, err, want)
+		}
+	}
+	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); on != 1 || err != nil {
+		t.Errorf("SO_KEEPALIVE is %d, %v", on, err)
+	}
 }
 
 func TestZoneID(t *testing.T) {

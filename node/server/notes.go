@@ -12,7 +12,6 @@ const (
 	noteClose
 	noteCloseAfterReplies
 	noteAttach
-	noteDelay
 	noteNoDelay
 )
 
@@ -21,11 +20,4 @@ func closeNote(afterReplies bool) uint32 {
 		return noteCloseAfterReplies
 	}
 	return noteClose
-}
-
-func delayNote(noDelay bool) uint32 {
-	if noDelay {
-		return noteNoDelay
-	}
-	return noteDelay
 }

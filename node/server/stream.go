@@ -99,6 +99,7 @@ type stream struct {
 	wanted    sync.Cond  // of mu: there are notes or replies
 	notes     uint32
 	attaching Source
+	noDelay   bool
 	out       outQueue
 	spare     pool
 	used      int // bytes of in
@@ -146,7 +147,12 @@ func (c *stream) Attach(s Source) {
 	c.note(noteAttach)
 }
 
-func (c *stream) SetNoDelay(on bool) { c.note(delayNote(on)) }
+func (c *stream) SetNoDelay(on bool) {
+	c.mu.Lock()
+	c.noDelay = on
+	c.mu.Unlock()
+	c.note(noteNoDelay)
+}
 
 func (c *stream) Unsent() int {
 	c.mu.Lock()
@@ -332,12 +338,13 @@ func (c *stream) writeLoop() {
 		if notes&noteAttach != 0 {
 			c.source = c.attaching
 		}
+		noDelay := c.noDelay
 		c.mu.Unlock()
 		if notes&noteClose != 0 {
 			return
 		}
 		if notes != 0 {
-			c.obey(notes)
+			c.obey(notes, noDelay)
 		}
 		closing = closing || notes&noteCloseAfterReplies != 0
 		more, err := c.write(closing)
@@ -351,10 +358,10 @@ func (c *stream) writeLoop() {
 }
 
 // obey does what the notes ask for, except for closing.
-func (c *stream) obey(notes uint32) {
-	if t, ok := c.nc.(interface{ SetNoDelay(bool) error }); ok && notes&(noteDelay|noteNoDelay) != 0 {
+func (c *stream) obey(notes uint32, noDelay bool) {
+	if t, ok := c.nc.(*net.TCPConn); ok && notes&noteNoDelay != 0 {
 		// It fails only for a connection that is broken, which shows soon.
-		_ = t.SetNoDelay(notes&noteNoDelay != 0)
+		_ = t.SetNoDelay(noDelay)
 	}
 	c.inMu.Lock()
 	if notes&noteCloseAfterReplies != 0 {
