@@ -4,7 +4,7 @@
 package repl
 
 import (
-	"net"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,7 +129,10 @@ func (p *peer) name() string {
 	if p.port == 0 {
 		return p.address() + ":<unknown-replica-port>"
 	}
-	return net.JoinHostPort(p.address(), strconv.Itoa(p.port))
+	if strings.Contains(p.address(), ":") {
+		return fmt.Sprintf("[%s]:%d", p.address(), p.port) // IPv6
+	}
+	return fmt.Sprintf("%s:%d", p.address(), p.port)
 }
 
 // maxAnnounced is the longest accepted ip-address, as in Redis.
