@@ -83,7 +83,7 @@ func (p *pass) allReport(witnesses []*member) bool {
 func (p *pass) adopt(witnesses []*member) {
 	groupID, held, err := p.agree(witnesses)
 	if err != nil {
-		p.stall(ReasonLedgerMissing, "", "The group has no ledger, and it cannot be rebuilt: %v. Name the group id and the claim to go on with in spec.bootstrap.adopt.", err)
+		p.stall(ReasonLedgerMissing, "", "The group has no ledger, and it cannot be rebuilt: %v. A person must decide which group id and claim to go on with.", err)
 		return
 	}
 	var highest uint64
@@ -94,7 +94,7 @@ func (p *pass) adopt(witnesses []*member) {
 	}
 	learnt, err := lineage{byReplid: map[string]int{}}.learn(held)
 	if err != nil {
-		p.stall(ReasonLedgerMissing, "", "The group has no ledger, and it cannot be rebuilt: %v. Name the group id and the claim to go on with in spec.bootstrap.adopt.", err)
+		p.stall(ReasonLedgerMissing, "", "The group has no ledger, and it cannot be rebuilt: %v. A person must decide which group id and claim to go on with.", err)
 		return
 	}
 	for _, n := range held {
@@ -134,10 +134,10 @@ func (p *pass) agree(witnesses []*member) (groupID string, held []NodeState, err
 	if a := p.state.Spec.Adopt; a != nil {
 		m := p.byName[a.Claim]
 		if m == nil || m.node() == nil {
-			return "", nil, fmt.Errorf("spec.bootstrap.adopt names the claim of %s, which does not report", a.Claim)
+			return "", nil, fmt.Errorf("the claim of %s is to be adopted, and it does not report", a.Claim)
 		}
 		if id := m.group(); id != "" && id != a.GroupID {
-			return "", nil, fmt.Errorf("spec.bootstrap.adopt names group %s, and %s belongs to %s", a.GroupID, a.Claim, id)
+			return "", nil, fmt.Errorf("group %s is to be adopted, and the claim of %s belongs to %s", a.GroupID, a.Claim, id)
 		}
 		return a.GroupID, []NodeState{*m.node()}, nil
 	}
@@ -176,7 +176,7 @@ func (p *pass) relearn() bool {
 	}
 	learnt, err := p.line.learn(held)
 	if err != nil {
-		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v. Name the group id %s and the claim to go on with in spec.bootstrap.adopt.", err, p.led.GroupID)
+		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v. A person must decide which claim to go on with.", err)
 		return false
 	}
 	if len(learnt) == 0 {

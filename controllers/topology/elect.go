@@ -383,6 +383,8 @@ func (p *pass) await(m *member) {
 	switch n, pod := m.node(), m.seen.Pod; {
 	case n != nil && !n.Managed:
 		p.stall(ReasonUnmanaged, m.name, "%s answers and takes no grants; its pod was not started as a managed member.", m.name)
+	case n != nil && n.Phase == NodeLoading:
+		p.wait(ReasonWaitingForNodes, 0, "%s may hold more than the others and is reading its disk.", m.name)
 	case n != nil:
 		p.wait(ReasonPromises, pollFast, "%s has yet to promise epoch %d.", m.name, p.led.Epoch)
 	case m.seen.Claim != nil && m.seen.Claim.Lost:

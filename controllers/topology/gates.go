@@ -96,9 +96,13 @@ var removalGates = []gate{
 		}
 		return refuseIf(len(fed) > 0, ReasonFeedsOthers, "%s feeds from it", strings.Join(fed, ", "))
 	}},
-	{"NotLastCopy", func(p *pass, m *member) (Reason, string) {
-		return refuseIf(len(p.shape) > 1 && !p.otherCopy(m), ReasonLastCopy,
-			"no other replica in the declared shape has a complete copy in line")
+	{"EnoughCopies", func(p *pass, m *member) (Reason, string) {
+		if n := m.node(); n != nil && !n.Complete {
+			return "", "" // it takes no copy away
+		}
+		left := p.otherCopies(m)
+		return refuseIf(left < len(p.shape)-1, ReasonTooFewCopies,
+			"only %d of %d replicas would be left with a complete copy", left, len(p.shape)-1)
 	}},
 	{"OneInHand", oneInHand},
 	{"OneDisruption", oneDisruption},
@@ -168,14 +172,16 @@ func (p *pass) masterServes() bool {
 	return n != nil && n.Role == RoleMaster && p.inLine(m, nil)
 }
 
-// otherCopy says that a placed replica other than m is in line.
-func (p *pass) otherCopy(m *member) bool {
+// otherCopies counts the replicas other than m that are in line, also those
+// that leave as well.
+func (p *pass) otherCopies(m *member) int {
+	count := 0
 	for _, o := range p.members {
-		if o != m && o.placed() && o.name != p.led.Grant.Node && p.inLine(o, m) && !o.node().LocalWrites {
-			return true
+		if o != m && o.name != p.led.Grant.Node && p.inLine(o, m) {
+			count++
 		}
 	}
-	return false
+	return count
 }
 
 func (m *member) group() string {

@@ -225,6 +225,8 @@ func (p *pass) restartSafeFact(serves bool, rows []MemberHealth) Fact {
 		}
 	}
 	switch {
+	case !serves && len(not) == 0:
+		return Fact{False, ReasonNoMasterNow, "No master serves; those that answer keep what they hold on disk."}
 	case !serves:
 		return Fact{False, ReasonNoMasterNow, "No master serves. Not safe to restart: " + strings.Join(not, ", ") + "."}
 	case len(not) > 0 && len(p.shape) == 1:

@@ -17,6 +17,9 @@ func (p *pass) pods() {
 			p.clear(m, "its process ended, as the ledger has it")
 		case p.leaves(m):
 		default:
+			if m.placed() {
+				p.claim(m, p.led.GroupID, "its pod needs it")
+			}
 			p.tend(m)
 		}
 	}
@@ -118,14 +121,20 @@ func (p *pass) create(m *member, groupID string) {
 	case !m.placed():
 		why = "its claim must report before a master is made"
 	}
+	p.claim(m, groupID, why)
 	persistence := m.entry.persistence
 	if m.seen.Claim != nil && !persistence.NeedsClaim() {
 		persistence.Mode = PersistRDB // its claim is from a time when it was declared so, and must be read
 	}
-	if persistence.NeedsClaim() && m.seen.Claim == nil {
-		p.do(CreateClaim{Name: m.name, Entry: m.entry.name, GroupID: groupID, Persistence: persistence, Why: why})
-	}
 	p.do(CreatePod{Name: m.name, Entry: m.entry.name, Persistence: persistence, Zone: m.entry.zone, Why: why})
+}
+
+// claim creates the claim of a member that is declared with one and has none,
+// also where its pod is there already: the two may not succeed together.
+func (p *pass) claim(m *member, groupID, why string) {
+	if e := m.entry; e.persistence.NeedsClaim() && m.seen.Claim == nil {
+		p.do(CreateClaim{Name: m.name, Entry: e.name, GroupID: groupID, Persistence: e.persistence, Why: why})
+	}
 }
 
 // drain removes a working member that is no longer declared.

@@ -185,7 +185,14 @@ func (p *pass) inOrder() []*member {
 // the upstream is in line itself, so that nobody follows who leads nowhere.
 func (p *pass) replicas() {
 	for _, m := range p.inOrder() {
-		if m.name == p.led.Grant.Node || !p.obeys(m) {
+		if m.name == p.led.Grant.Node {
+			continue
+		}
+		if p.foreign(m) && m.node() != nil {
+			p.stall(ReasonForeignData, m.name, "%s belongs to group %s; it gets no role here.", m.name, m.group())
+			continue
+		}
+		if !p.obeys(m) {
 			continue
 		}
 		if p.stray(m.node()) {

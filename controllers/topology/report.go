@@ -48,14 +48,14 @@ const (
 	ReasonDataLost          Reason = "DataLost"          // every copy is gone
 
 	// Of gates.
-	ReasonNotPromised Reason = "MemberNotPromised" // it has not promised the epoch
-	ReasonEmpty       Reason = "Empty"             // it holds no data set
-	ReasonIncomplete  Reason = "Incomplete"        // it holds no complete copy
-	ReasonLocalWrites Reason = "LocalWrites"       // it wrote on its own: barred from election
-	ReasonMasterFirst Reason = "MasterFirst"       // a new master is made before
-	ReasonOneInHand   Reason = "OneInHand"         // another planned step is under way
-	ReasonFeedsOthers Reason = "FeedsOthers"       // members feed from it
-	ReasonLastCopy    Reason = "LastCopy"          // no other replica has a complete copy
+	ReasonNotPromised  Reason = "MemberNotPromised" // it has not promised the epoch
+	ReasonEmpty        Reason = "Empty"             // it holds no data set
+	ReasonIncomplete   Reason = "Incomplete"        // it holds no complete copy
+	ReasonLocalWrites  Reason = "LocalWrites"       // it wrote on its own: barred from election
+	ReasonMasterFirst  Reason = "MasterFirst"       // a new master is made before
+	ReasonOneInHand    Reason = "OneInHand"         // another planned step is under way
+	ReasonFeedsOthers  Reason = "FeedsOthers"       // members feed from it
+	ReasonTooFewCopies Reason = "TooFewCopies"      // fewer complete copies would be left than are declared
 
 	// Of RestartSafe and DataLost.
 	ReasonReplicaCanTakeOver Reason = "ReplicaCanTakeOver" // a complete, close replica can take over

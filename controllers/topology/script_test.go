@@ -148,6 +148,10 @@ func (s *script) verb(f []string) {
 		s.nodes()
 	case "ledger": // ledger: what the ledger says
 		s.ledger()
+	case "gates": // gates: which gates refuse what
+		for _, r := range Decide(w.observe(), w.now).Refusals {
+			s.printf("%s refuses %s (%s): %s", r.Gate, r.Member, r.Reason, r.Message)
+		}
 	case "health": // health: what the status would say
 		s.health()
 	default:
@@ -197,6 +201,16 @@ func (s *script) event(verb, name, arg string) {
 		p.node.complete = false
 	case "save": // save X: it writes its data set to its claim
 		w.save(name)
+	case "promised": // promised X n: it promised epoch n to somebody
+		p.node.promised, _ = strconv.ParseUint(arg, 10, 64)
+	case "belongs": // belongs X g: its process belongs to group g
+		p.node.group = arg
+	case "unmanaged": // unmanaged X: its process was started by hand
+		p.node.unmanaged = true
+	case "load": // load X: it is still reading its disk
+		p.node.loading = true
+	case "loaded": // loaded X: it is done
+		p.node.loading = false
 	case "foreign": // foreign X: its process holds the data of another history
 		p.node.pos, p.node.log = Position{"elsewhere", 3}, []int{-1, -2, -3}
 	case "pending": // pending X: its pod finds no Kubernetes node

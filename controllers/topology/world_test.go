@@ -77,6 +77,8 @@ type simNode struct {
 	offset2         int64
 	log             []int // what it holds; its length is the offset
 	complete, local bool
+	loading         bool
+	unmanaged       bool
 	upstream        string
 	ancestors       []Position
 	discard         *Position
@@ -149,11 +151,14 @@ func (w *world) answer(p *simPod) Answer {
 	}
 	n := p.node
 	s := NodeState{
-		RunID: n.run, GroupID: n.group, Managed: true, Phase: NodeServing, Role: n.role, Epoch: n.epoch,
+		RunID: n.run, GroupID: n.group, Managed: !n.unmanaged, Phase: NodeServing, Role: n.role, Epoch: n.epoch,
 		Promised: n.promised, Open: n.open, Frozen: n.promised > n.epoch, Position: n.pos, Replid2: n.replid2,
 		Offset2: n.offset2, Complete: n.complete, LocalWrites: n.local, Keys: int64(len(n.log)), Link: n.link,
 	}
-	if n.role == RoleNone {
+	switch {
+	case n.loading:
+		s.Phase = NodeLoading
+	case n.role == RoleNone:
 		s.Phase = NodeQuarantined
 	}
 	if n.role == RoleReplica {
@@ -319,6 +324,9 @@ func (w *world) call(t Target, f func(*simNode) error) error {
 }
 
 func (n *simNode) refuses(groupID string) error {
+	if n.loading || n.unmanaged {
+		return errors.New("Loading or NotManaged")
+	}
 	if n.group != "" && n.group != groupID {
 		return errors.New("WrongGroup")
 	}
