@@ -75,12 +75,13 @@ func run(args []string, stdin io.Reader, complaints io.Writer) int {
 	} else {
 		logger.Warningf("Warning: no config file specified, using the default config. In order to specify a config file use %s /path/to/redis.conf", args[0])
 	}
-	n := &node{cfg: cfg, log: logger}
+	n := &node{cfg: cfg, log: logger, failed: make(chan error, 1)}
 	n.fit()
 	if err := n.start(out); err != nil {
 		logger.Warningf("%v", err)
 		return 1
 	}
+	go n.load()
 	return n.wait()
 }
 
@@ -97,7 +98,8 @@ type node struct {
 	log    *log.Logger
 	engine *engine.Engine
 	server *server.Server
-	memory uint64 // limit of the container in bytes, 0 for none
+	memory uint64     // limit of the container in bytes, 0 for none
+	failed chan error // why the start could not be completed
 }
 
 // fit keeps to what the container and the system allow.
@@ -118,7 +120,8 @@ func (n *node) fit() {
 	}
 }
 
-// start brings everything up; an error has to end the process.
+// start opens everything, so that clients, probes and signals are answered
+// while the data set is read.
 func (n *node) start(out io.Writer) error {
 	engine.Version = version
 	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands()})
@@ -136,12 +139,17 @@ func (n *node) start(out io.Writer) error {
 	}
 	n.log.Warningf("Server initialized")
 	n.server.Start()
+	return nil
+}
+
+// load reads the data set and lets the node begin its work.
+func (n *node) load() {
 	if err := n.engine.Load(); err != nil {
-		return err
+		n.failed <- err // Load has logged it
+		return
 	}
 	n.engine.Start()
 	n.log.Noticef("Ready to accept connections")
-	return nil
 }
 
 // banner tells people and tools where the process is to be found.
@@ -209,7 +217,11 @@ func (n *node) obeySignals() {
 // wait stays until the engine says that the process may end, and lets what is
 // on its way to clients and replicas go out.
 func (n *node) wait() int {
-	code := <-n.engine.Exits()
+	code := 1
+	select {
+	case code = <-n.engine.Exits():
+	case <-n.failed:
+	}
 	n.server.Stop()
 	return code
 }

@@ -83,13 +83,21 @@ func (s *Session) flagLetters() string {
 }
 
 // describe appends the line of CLIENT LIST, line end included. Figures of
-// Redis's buffers that we have no equal of are shown as zero.
+// Redis's buffers that we have no equal of are shown as zero. The call that is
+// being executed counts as input, as with Redis.
 func (s *Session) describe(dst []byte) []byte {
 	addr, laddr, fd := "", "", 0
 	input, inputFree := 0, 0
 	if s.conn != nil {
 		addr, laddr, fd = s.conn.RemoteAddr(), s.conn.LocalAddr(), s.conn.FD()
 		input, inputFree = s.conn.InputBuffer()
+	}
+	args := 0
+	if s.e.ctx.Session == s {
+		input += len(resp.AppendCommand(nil, s.e.ctx.Argv...))
+		for _, a := range s.e.ctx.Argv {
+			args += len(a)
+		}
 	}
 	multi := -1
 	if s.tx.open {
@@ -106,7 +114,7 @@ func (s *Session) describe(dst []byte) []byte {
 	dst = fmt.Appendf(dst, "id=%d addr=%s laddr=%s fd=%d name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 multi=%d",
 		s.id, addr, laddr, fd, s.name, s.seconds(s.createdAt), s.seconds(s.lastUsed), s.flagLetters(), s.index, multi)
 	dst = fmt.Appendf(dst, " qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=0 obl=0 oll=0 omem=%d tot-mem=%d",
-		input, inputFree, 0, s.tx.bytes, cap(s.reply.Buffer()), s.unsent(), s.memory())
+		input, inputFree, args, s.tx.bytes, cap(s.reply.Buffer()), s.unsent(), s.memory())
 	dst = fmt.Appendf(dst, " events=%s cmd=%s user=%s redir=-1 resp=%d", events, cmd, s.user, s.reply.Protocol())
 	if s.libName != "" || s.libVersion != "" {
 		dst = fmt.Appendf(dst, " lib-name=%s lib-ver=%s", s.libName, s.libVersion)

@@ -54,6 +54,7 @@ func (e *Engine) configSet(ctx *command.Context) {
 		ctx.Error(err.Error())
 		return
 	}
+	e.replication.obeyConfig()
 	ctx.Reply.OK()
 }
 

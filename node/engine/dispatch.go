@@ -121,9 +121,6 @@ func unknownCommand(argv [][]byte) string {
 // call runs a handler and takes note of what it changed. The unit stays open:
 // the caller ends it.
 func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
-	if len(e.monitors) != 0 {
-		e.feedMonitors(s, cmd, argv)
-	}
 	ctx := &e.ctx
 	ctx.Begin(e, argv)
 	ctx.Session = s
@@ -141,6 +138,9 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 
 	cmd.Handler(ctx)
 
+	if len(e.monitors) != 0 {
+		e.feedMonitors(s, cmd, argv)
+	}
 	cmd.Stats.Calls++
 	if e.stats.errorReplies != errorsBefore {
 		cmd.Stats.Failed++
@@ -165,6 +165,7 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	if took >= e.stopwatch.slowAt {
 		e.noteSlow(s, cmd, argv, took)
 	}
+	ctx.Session = nil // nobody is being served: argv is the input buffer's again
 }
 
 // replyError answers with an error and counts it by its code.

@@ -64,7 +64,11 @@ func (e *Engine) Load() error {
 		e.loaded(sum, h)
 		e.log.Noticef("DB loaded from disk: %.3f seconds", time.Since(progress.startedAt).Seconds())
 	}
-	return e.managed.loaded(sum.Header)
+	if err := e.managed.loaded(sum.Header); err != nil {
+		e.log.Warningf("%v. Exiting.", err)
+		return err
+	}
+	return nil
 }
 
 // loadFailed logs why the node stops and returns it.

@@ -15,8 +15,9 @@ import (
 // between MULTI and EXEC. Effects are encoded as they come; their arguments
 // need not outlive the call.
 type unit struct {
-	buf []byte
-	ops []op
+	buf      []byte
+	ops      []op
+	expiries int // ops that are deletions of expired keys
 }
 
 // op is one effect in a unit: its database and its bytes, buf[start:end].
@@ -43,21 +44,23 @@ func (e *Engine) Propagate(db int, argv [][]byte) {
 }
 
 // endUnit puts the unit on the stream, unless a transaction is still adding to
-// it.
+// it. Keys that a call found expired (SCAN may find many) belong to nothing
+// that would have to arrive whole.
 func (e *Engine) endUnit() {
 	u := &e.unit
 	if len(u.ops) == 0 || e.inTx {
 		return
 	}
 	e.replication.selectDB(u.ops[0].db)
-	if len(u.ops) > 1 {
+	whole := len(u.ops) > 1 && u.expiries < len(u.ops)
+	if whole {
 		e.replication.feed(multiCommand)
 	}
 	for _, o := range u.ops {
 		e.replication.selectDB(o.db)
 		e.replication.feed(u.buf[o.start:o.end])
 	}
-	if len(u.ops) > 1 {
+	if whole {
 		e.replication.feed(execCommand)
 	}
 	u.reset()
@@ -67,7 +70,7 @@ func (e *Engine) endUnit() {
 // blew up.
 func (u *unit) reset() {
 	const kept = 64 << 10
-	u.ops = u.ops[:0]
+	u.ops, u.expiries = u.ops[:0], 0
 	if cap(u.buf) > kept {
 		u.buf = nil
 	}
@@ -91,6 +94,9 @@ var delWord, unlinkWord = []byte("DEL"), []byte("UNLINK")
 // (command.Host).
 func (e *Engine) Expired(db int, key []byte) {
 	e.stats.expired++
+	if e.replication.originates() {
+		e.unit.expiries++
+	}
 	e.Propagate(db, [][]byte{e.ExpireWord(), key})
 }
 

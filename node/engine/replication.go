@@ -126,14 +126,20 @@ func (r *replication) clock() int64 { return r.e.clock/int64(time.Millisecond) +
 
 // step lets the machine take an event and performs what it wants done.
 func (r *replication) step(event repl.Event) {
-	if r.configured != r.e.cfg.Current() {
-		r.m.Configure(r.config())
-	}
+	r.obeyConfig()
 	r.perform(r.m.Step(r.facts(), event))
 	for len(r.later) > 0 {
 		event := r.later[0]
 		r.later = r.later[1:]
 		r.perform(r.m.Step(r.facts(), event))
+	}
+}
+
+// obeyConfig tells the machine of changed settings: those that the gates ask
+// about (min-replicas-to-write) must count from the next command on.
+func (r *replication) obeyConfig() {
+	if r.configured != r.e.cfg.Current() {
+		r.m.Configure(r.config())
 	}
 }
 
