@@ -9,6 +9,9 @@ import "github.com/espalier-io/espalier/node/resp"
 // with them the time for which others wait for it.
 const maxBatch = 1024
 
+// keptArguments is how many places for arguments a batch holds on to.
+const keptArguments = 64 * maxBatch
+
 // batch holds requests that have been parsed and wait for the execution lock.
 // Its memory is used again by the next batch.
 type batch struct {
@@ -36,6 +39,9 @@ func (b *batch) reset() {
 	// Stale arguments would keep whole buffers alive.
 	clear(b.argv)
 	b.argv, b.requests = b.argv[:0], b.requests[:0]
+	if cap(b.argv) > keptArguments {
+		b.argv = nil
+	}
 }
 
 // parse adds the complete requests at the front of input.

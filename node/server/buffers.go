@@ -47,9 +47,6 @@ func (p *pool) get(size int) []byte {
 			return b
 		}
 	}
-	if size >= 1<<62 {
-		return make([]byte, 0, size)
-	}
 	return make([]byte, 0, 1<<bits.Len(uint(max(size, minBuffer)-1)))
 }
 

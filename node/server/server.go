@@ -95,7 +95,8 @@ type Conn interface {
 	// so far have been written. Requests not yet executed are dropped.
 	Close(afterReplies bool)
 	// Attach makes the owner write what the source has, after the replies
-	// appended so far; nil ends that. Flush tells of new bytes.
+	// appended so far; nil ends that. Flush tells of new bytes. Replies that
+	// are appended later go between any two writes of the source's bytes.
 	Attach(Source)
 	// Unsent is the number of reply bytes taken from the session and not yet
 	// accepted by the kernel; 0 when gone.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/espalier-io/espalier/node/resp"
 )
@@ -106,9 +105,7 @@ func TestSlowReader(t *testing.T) {
 			}
 			slow.expect("PONG")
 		}
-		if s.conn.Unsent() != 0 {
-			f.await("Unsent is 0", func() bool { return s.conn.Unsent() == 0 })
-		}
+		f.awaitUnlocked("Unsent to be 0", func() bool { return s.conn.Unsent() == 0 })
 	})
 }
 
@@ -222,9 +219,10 @@ func TestHeldInputIsBounded(t *testing.T) {
 				c.Write(resp.AppendCommand(nil, "LEN", value))
 			}
 		}()
-		for used := 0; used < maxHeld; used, _ = s.conn.InputBuffer() {
-			time.Sleep(time.Millisecond)
-		}
+		f.awaitUnlocked("much input", func() bool {
+			used, _ := s.conn.InputBuffer()
+			return used >= maxHeld
+		})
 		if used, free := s.conn.InputBuffer(); used+free > 3*maxHeld {
 			t.Errorf("%d bytes are held", used+free)
 		}
@@ -402,10 +400,7 @@ func TestQueryBufferLimit(t *testing.T) {
 		c.expect(fmt.Sprint(900 << 10))
 		go c.Write(resp.AppendCommand(nil, "LEN", strings.Repeat("x", 3<<20)))
 		c.expectEnd()
-		f.await("the counter", func() bool {
-			go f.changed.Broadcast() // counters move without the lock
-			return f.server.Stats().QueryBufferKill == 1
-		})
+		f.awaitUnlocked("the counter", func() bool { return f.server.Stats().QueryBufferKill == 1 })
 	})
 }
 
@@ -441,10 +436,7 @@ func TestStats(t *testing.T) {
 		c.send("PING", "PING")
 		c.expect("PONG", "PONG")
 		want := Stats{Connections: 1, InputBytes: 28, OutputBytes: 14}
-		f.await("the counters", func() bool {
-			go f.changed.Broadcast() // counters move without the lock
-			return f.server.Stats() == want
-		})
+		f.awaitUnlocked("the counters", func() bool { return f.server.Stats() == want })
 	})
 }
 

@@ -107,6 +107,18 @@ func (h *toy) await(what string, condition func() bool) {
 	}
 }
 
+// awaitUnlocked waits until condition, about what moves without the lock, holds.
+func (h *toy) awaitUnlocked(what string, condition func() bool) {
+	h.t.Helper()
+	h.await(what, func() bool {
+		if condition() {
+			return true
+		}
+		time.AfterFunc(time.Millisecond, h.changed.Broadcast)
+		return false
+	})
+}
+
 // named finds the session of a client that has said NAME.
 func (h *toy) named(name string) *toySession {
 	h.mu.Lock()
