@@ -41,6 +41,17 @@ func (p *pass) noteDeaths() {
 	}
 }
 
+// noteDirs enters the identity of data directories that got theirs only with
+// the grant.
+func (p *pass) noteDirs() {
+	for _, m := range p.members {
+		if m.rec != nil && m.rec.DirID == "" && m.seen.Claim != nil && m.alive(m.rec.PodUID, m.rec.RunID) && m.node().Disk.DirID != "" {
+			m.rec.ClaimUID, m.rec.DirID = m.seen.Claim.UID, m.node().Disk.DirID
+			p.change(m.name+" has directory "+short(m.rec.DirID), "")
+		}
+	}
+}
+
 // giveUp enters that a pod goes without proof of death, for the same reason.
 func (p *pass) giveUp(m *member, why string) {
 	if pod := m.seen.Pod; p.led != nil && m.rec != nil && pod.goesNow() {
@@ -259,6 +270,10 @@ func (p *pass) ballot() ballot {
 			}
 			continue
 		}
+		if m.elsewhere() {
+			b.silent = append(b.silent, silent{m, p.bound(m)})
+			continue
+		}
 		if p.passes(electionGates, m) {
 			b.promised++
 			b.candidates = append(b.candidates, candidate{m, p.line.stand(n.Position), n.Epoch == p.line.newestEpoch()})
@@ -381,6 +396,8 @@ func (m *member) retired() bool {
 func (p *pass) await(m *member) {
 	p.needed[m.name] = true
 	switch n, pod := m.node(), m.seen.Pod; {
+	case n != nil && m.elsewhere():
+		p.stall(ReasonClaimSilent, m.name, "%s runs on another data directory than the one that its claim had, and that one may hold more than the others. Delete the claim to give it up.", m.name)
 	case n != nil && !n.Managed:
 		p.stall(ReasonUnmanaged, m.name, "%s answers and takes no grants; its pod was not started as a managed member.", m.name)
 	case n != nil && n.Phase == NodeLoading:

@@ -140,6 +140,7 @@ func (p *pass) index() {
 // the ledger update and are dropped with it.
 func (p *pass) drive() {
 	p.noteDeaths()
+	p.noteDirs()
 	p.checkWitnesses()
 	if p.led.Phase == PhaseOpen {
 		p.open()

@@ -218,6 +218,8 @@ func (s *script) event(verb, name, arg string) {
 	case "start": // start X: it is scheduled at last
 		p.pending = false
 		w.boot(name)
+	case "swap": // swap X: the volume behind its claim is replaced by an empty one
+		w.claims[name].dir = simDir{}
 	case "unclaim": // unclaim X: the volume behind its claim is gone
 		w.claims[name].lost = true
 	case "remember": // remember: keep a copy of the ledger

@@ -28,6 +28,14 @@ func (m *member) node() *NodeState {
 	return nil
 }
 
+// elsewhere says that the process started on another data directory than the
+// one that its claim had: what it tells is not what that directory holds.
+func (m *member) elsewhere() bool {
+	n, c, r := m.node(), m.seen.Claim, m.rec
+	return n != nil && n.Phase != NodeLoading && c != nil && r != nil && r.ClaimUID == c.UID && r.DirID != "" &&
+		n.Disk.DirID != r.DirID && !m.alive(r.PodUID, r.RunID)
+}
+
 func (m *member) target() Target {
 	t := Target{Name: m.name}
 	if m.seen.Pod != nil {
