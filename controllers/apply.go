@@ -104,6 +104,9 @@ func (r *Reconciler) perform(ctx context.Context, o *observation, action topolog
 	}
 	if err == nil {
 		r.tell(o, action)
+		if r.AfterAction != nil {
+			r.AfterAction(action)
+		}
 	}
 	return err
 }
@@ -281,7 +284,9 @@ func (r *Reconciler) labelRoles(ctx context.Context, o *observation) error {
 	return errors.Join(errs...)
 }
 
-// tell makes an event of an action that people want to read about.
+// tell makes an event of an action that people want to read about. The object
+// that it is also about, a pod or a version of the ledger, keeps it apart from
+// others of its reason: those that agree in all but the note are counted as one.
 func (r *Reconciler) tell(o *observation, action topology.Action) {
 	var reason, what string
 	switch a := action.(type) {
@@ -289,7 +294,7 @@ func (r *Reconciler) tell(o *observation, action topology.Action) {
 		if o.state.Ledger != nil && o.state.Ledger.Decision == a.Ledger.Decision {
 			return
 		}
-		r.Events.Eventf(o.group, nil, corev1.EventTypeNormal, "Decided", "Decide", "%s", clip(a.Ledger.Decision, 1000))
+		r.Events.Eventf(o.group, o.ledger, corev1.EventTypeNormal, "Decided", "Decide", "%s", clip(a.Ledger.Decision, 1000))
 		return
 	case topology.CreatePod:
 		reason, what = "PodCreated", "Created the pod of "+a.Name
@@ -302,5 +307,5 @@ func (r *Reconciler) tell(o *observation, action topology.Action) {
 	default:
 		return
 	}
-	r.Events.Eventf(o.group, nil, corev1.EventTypeNormal, reason, reason, "%s: %s", what, clip(action.Because(), 900))
+	r.Events.Eventf(o.group, podMeta(o, action.Member()), corev1.EventTypeNormal, reason, reason, "%s: %s", what, clip(action.Because(), 900))
 }

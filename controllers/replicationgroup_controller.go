@@ -74,6 +74,10 @@ type Reconciler struct {
 	Events        events.EventRecorder
 	Image         string // of the members of groups that name none
 	Now           func() time.Time
+
+	// AfterAction, if set, is told of every action that succeeded. Tests end the
+	// operator there, to see that another one goes on.
+	AfterAction func(topology.Action)
 }
 
 // Reconcile makes one pass over one group.

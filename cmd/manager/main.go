@@ -43,6 +43,8 @@ type options struct {
 	namespace      string
 	nodeImage      string
 	debug          bool
+	crashAfter     string
+	crashMarker    string
 }
 
 func main() {
@@ -63,6 +65,7 @@ func main() {
 	flags.StringVar(&o.namespace, "watch-namespace", "", "the only namespace to look after; all of them when empty")
 	flags.StringVar(&o.nodeImage, "node-image", os.Getenv("ESPALIER_NODE_IMAGE"), "image of the members of groups that name none")
 	flags.BoolVar(&o.debug, "debug", false, "log every pass, also those that do nothing")
+	crashFlags(flags, &o)
 	if err := cmd.ExecuteContext(ctrl.SetupSignalHandler()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
@@ -96,6 +99,11 @@ func run(ctx context.Context, o options) error {
 		Events: mgr.GetEventRecorder("espalier"),
 		Image:  o.nodeImage,
 		Now:    time.Now,
+	}
+	if o.crashAfter != "" {
+		if reconciler.AfterAction, err = crashAfter(o.crashAfter, o.crashMarker); err != nil {
+			return err
+		}
 	}
 	if err := reconciler.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set the controller up: %w", err)
