@@ -116,18 +116,7 @@ func (p *pass) bound(m *member) int64 {
 // a lost tail, one that is declared, the one whose promotion moves the fewest
 // others, the first by name.
 func (p *pass) best(b ballot) candidate {
-	seats := p.seats()
-	moves := map[string]int{}
-	top := int64(-1)
-	for _, c := range b.candidates {
-		top = max(top, c.offset)
-	}
-	for _, c := range b.candidates {
-		if c.offset == top && len(b.candidates) > 1 {
-			crewed, gone := p.seatsFor(seats, c.member.name)
-			moves[c.member.name] = p.shape.moves(crewed, c.member.name, gone)
-		}
-	}
+	moves := p.movesFor(b.candidates)
 	return slices.MinFunc(b.candidates, func(x, y candidate) int {
 		return cmp.Or(
 			cmp.Compare(y.offset, x.offset),
@@ -137,6 +126,38 @@ func (p *pass) best(b ballot) candidate {
 			byName(x.member.name, y.member.name),
 		)
 	})
+}
+
+// movesFor is how many members each of the candidates that stand foremost would
+// move. In large groups only some are tried, those next to the former root
+// first, so that a failover does not wait for the last bit of tidiness.
+func (p *pass) movesFor(candidates []candidate) map[string]int {
+	const tried = 16
+	top := slices.MaxFunc(candidates, func(x, y candidate) int { return cmp.Compare(x.offset, y.offset) }).offset
+	ties := slices.DeleteFunc(slices.Clone(candidates), func(c candidate) bool { return c.offset < top })
+	slices.SortStableFunc(ties, func(x, y candidate) int {
+		return cmp.Compare(p.depth(x.member), p.depth(y.member))
+	})
+	seats, moves := p.seats(), map[string]int{}
+	for i, c := range ties {
+		if i >= tried {
+			moves[c.member.name] = math.MaxInt
+			continue
+		}
+		crewed, gone := p.seatsFor(seats, c.member.name)
+		moves[c.member.name] = p.shape.moves(crewed, c.member.name, gone)
+	}
+	return moves
+}
+
+// depth is how far below the root a member stands in the settled tree.
+func (p *pass) depth(m *member) int {
+	depth := 0
+	for m != nil && m.recParent() != "" && depth < len(p.members) {
+		m = p.byName[m.rec.Parent]
+		depth++
+	}
+	return depth
 }
 
 func b2i(b bool) int {

@@ -33,18 +33,29 @@ type seating struct {
 	shape shape
 	seats []seat
 	index map[string]int // seat by name
+	below [][]int        // the places directly below each place
 	gone  string         // the former master if it was replaced: who fed from it must move anyway
 	at    []int
+}
+
+func newSeating(sh shape, seats []seat, gone string) *seating {
+	s := &seating{shape: sh, seats: seats, index: map[string]int{}, below: make([][]int, len(sh)), gone: gone, at: make([]int, len(sh))}
+	for i, seat := range seats {
+		s.index[seat.name] = i
+	}
+	for i, pl := range sh {
+		if pl.parent >= 0 {
+			s.below[pl.parent] = append(s.below[pl.parent], i)
+		}
+	}
+	return s
 }
 
 // arrange finds a placement with the master at the root that costs as little as
 // it can find: it tries placements made in several ways and improves each by
 // exchanging pairs. The result depends on nothing but its arguments.
 func (sh shape) arrange(seats []seat, master, gone string) map[string]place {
-	s := seating{shape: sh, seats: seats, index: map[string]int{}, gone: gone}
-	for i, seat := range seats {
-		s.index[seat.name] = i
-	}
+	s := newSeating(sh, seats, gone)
 	root, ok := s.index[master]
 	if !ok {
 		root = s.preferred(0)
@@ -158,20 +169,15 @@ func (s *seating) brings(j, i int, used map[int]bool, depth int) int {
 		if room > 0 && !used[c] && child.parent == s.seats[j].name {
 			room--
 			n++
-			if below := s.firstBelow(i); below >= 0 {
-				n += s.brings(c, below, used, depth+1)
+			if len(s.below[i]) > 0 {
+				n += s.brings(c, s.below[i][0], used, depth+1)
 			}
 		}
 	}
 	return n
 }
 
-func (s *seating) firstBelow(i int) int {
-	return slices.IndexFunc(s.shape, func(p place) bool { return p.parent == i })
-}
-
 func (s *seating) clear(root int) {
-	s.at = make([]int, len(s.shape))
 	for i := range s.at {
 		s.at[i] = -1
 	}
@@ -194,45 +200,48 @@ func (s *seating) fill(used map[int]bool) {
 // improve exchanges pairs below the root, and in small groups rotates three, as
 // long as that makes it cheaper.
 func (s *seating) improve() int64 {
-	cost := s.cost()
-	at := s.at
-	keep := func() bool {
-		c := s.cost()
-		better := c < cost
-		if better {
-			cost = c
-		}
-		return better
+	for s.exchange() || len(s.at) <= rotateUpTo && s.rotate() {
 	}
-	for again := true; again; {
-		again = false
-		for i := 1; i < len(at); i++ {
-			for j := i + 1; j < len(at); j++ {
-				at[i], at[j] = at[j], at[i]
-				if keep() {
-					again = true
+	return s.cost()
+}
+
+// exchange tries all pairs once and says whether one was worth it.
+func (s *seating) exchange() bool {
+	better := false
+	for i := 1; i < len(s.at); i++ {
+		for j := i + 1; j < len(s.at); j++ {
+			before := s.around(i, j)
+			s.at[i], s.at[j] = s.at[j], s.at[i]
+			if s.around(i, j) < before {
+				better = true
+			} else {
+				s.at[i], s.at[j] = s.at[j], s.at[i]
+			}
+		}
+	}
+	return better
+}
+
+// rotate does the same with all threes.
+func (s *seating) rotate() bool {
+	at, better := s.at, false
+	for i := 1; i < len(at); i++ {
+		for j := 1; j < len(at); j++ {
+			for k := 1; k < len(at); k++ {
+				if i == j || j == k || k == i {
+					continue
+				}
+				before := s.around(i, j, k)
+				at[i], at[j], at[k] = at[k], at[i], at[j]
+				if s.around(i, j, k) < before {
+					better = true
 				} else {
-					at[i], at[j] = at[j], at[i]
-				}
-			}
-		}
-		for i := 1; !again && i < len(at) && len(at) <= rotateUpTo; i++ {
-			for j := 1; j < len(at); j++ {
-				for k := 1; k < len(at); k++ {
-					if i == j || j == k || k == i {
-						continue
-					}
-					at[i], at[j], at[k] = at[k], at[i], at[j]
-					if keep() {
-						again = true
-					} else {
-						at[i], at[j], at[k] = at[j], at[k], at[i]
-					}
+					at[i], at[j], at[k] = at[j], at[k], at[i]
 				}
 			}
 		}
 	}
-	return cost
+	return better
 }
 
 // rotateUpTo is the size of the largest group for which three at a time are
@@ -241,21 +250,42 @@ const rotateUpTo = 12
 
 func (s *seating) cost() int64 {
 	var c int64
-	for i, pl := range s.shape {
-		seat := &s.seats[s.at[i]]
-		if seat.entry.persistence != pl.entry.persistence || seat.entry.zone != pl.entry.zone {
-			c += costMismatch
+	for i := range s.shape {
+		c += s.costAt(i)
+	}
+	return c
+}
+
+// around is the part of the cost that changes when these places change hands:
+// their own and that of the places below them.
+func (s *seating) around(places ...int) int64 {
+	var c int64
+	for _, i := range places {
+		c += s.costAt(i)
+		for _, below := range s.below[i] {
+			if !slices.Contains(places, below) {
+				c += s.costAt(below)
+			}
 		}
-		if pl.parent >= 0 && seat.parent != "" && seat.parent != s.gone &&
-			s.seats[s.at[pl.parent]].name != seat.parent {
-			c += costMove
-		}
-		if !seat.fit {
-			c += costUnfit * int64(pl.below)
-		}
-		if seat.name != pl.name {
-			c += costName
-		}
+	}
+	return c
+}
+
+func (s *seating) costAt(i int) int64 {
+	var c int64
+	pl, seat := &s.shape[i], &s.seats[s.at[i]]
+	if seat.entry.persistence != pl.entry.persistence || seat.entry.zone != pl.entry.zone {
+		c += costMismatch
+	}
+	if pl.parent >= 0 && seat.parent != "" && seat.parent != s.gone &&
+		s.seats[s.at[pl.parent]].name != seat.parent {
+		c += costMove
+	}
+	if !seat.fit {
+		c += costUnfit * int64(pl.below)
+	}
+	if seat.name != pl.name {
+		c += costName
 	}
 	return c
 }
