@@ -6,9 +6,7 @@
 // again, and what was acknowledged is counted afterwards. Real Redis, with and
 // without Sentinel, stands beside the node.
 //
-// A write counts as acknowledged when its SET was answered with OK and WAIT 1
-// confirmed that a replica has it: a write that reached no replica may die with
-// its master anywhere, that is asynchronous replication and not this hazard.
+// What an acknowledged write is, package writer says.
 package hazard
 
 import (
@@ -22,7 +20,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/espalier-io/espalier/hack/redisclient"
+	"github.com/espalier-io/espalier/hack/writer"
 )
 
 // rounds is how often each set-up is put through the hazard.
@@ -135,15 +133,16 @@ func put(t *testing.T, s setup, n int) result {
 	t.Helper()
 	r := result{rounds: n}
 	for round := range n {
-		w := startWriters(s, fmt.Sprintf("r%d", round))
-		if err := w.await(50); err != nil {
+		w := writer.Start(s.master, fmt.Sprintf("r%d", round))
+		if err := w.Await(50, 30*time.Second); err != nil {
+			w.Stop()
 			t.Fatalf("round %d: %v", round, err)
 		}
-		before := w.count()
+		before := w.Count()
 		if err := s.restart(); err != nil {
 			t.Fatalf("round %d: restart: %v", round, err)
 		}
-		keys := w.stop()
+		keys := w.Stop()
 		if err := s.settle(); err != nil {
 			t.Fatalf("round %d: settle: %v", round, err)
 		}
@@ -170,7 +169,7 @@ func missing(s setup, keys []string) (map[string]bool, error) {
 	addrs, password := s.members()
 	var best map[string]bool
 	for _, addr := range addrs {
-		lost, err := missingAt(addr, password, keys)
+		lost, err := writer.Missing(addr, password, keys)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", addr, err)
 		}
@@ -179,34 +178,6 @@ func missing(s setup, keys []string) (map[string]bool, error) {
 		}
 	}
 	return best, nil
-}
-
-func missingAt(addr, password string, keys []string) (map[string]bool, error) {
-	c, err := redisclient.Dial(addr, password)
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	lost := map[string]bool{}
-	for chunk := range slices.Chunk(keys, 1000) {
-		var gets [][]string
-		for _, key := range chunk {
-			gets = append(gets, []string{"GET", key})
-		}
-		values, err := c.Pipeline(gets...)
-		if err != nil {
-			return nil, err
-		}
-		for i, v := range values {
-			if v.Err() != nil {
-				return nil, v.Err()
-			}
-			if v.Str != "v:"+chunk[i] {
-				lost[chunk[i]] = true
-			}
-		}
-	}
-	return lost, nil
 }
 
 // await polls until a condition holds, for at most limit. It polls because the
