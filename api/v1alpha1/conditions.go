@@ -35,6 +35,7 @@ const (
 	ReasonDegraded        = "Degraded"        // the master serves; other members are missing, syncing or cut off
 	ReasonReshaping       = "Reshaping"       // all serve, not yet in the declared shape
 	ReasonNoMaster        = "NoMaster"        // nobody takes writes, and nothing is under way
+	ReasonHalted          = "Halted"          // every copy was lost, and onTotalLoss is Halt
 	ReasonDeleting        = "Deleting"        // the group is being deleted
 	ReasonDeleted         = "Deleted"         // no pod is left
 	ReasonCreatingMembers = "CreatingMembers" // pods and claims are being made
@@ -62,14 +63,14 @@ const (
 	ReasonDataLost          = "DataLost"          // every copy is gone, and onTotalLoss is Halt
 
 	// Of gates: why a step is not taken now.
-	ReasonNotPromised = "MemberNotPromised" // it has not promised the epoch
-	ReasonEmpty       = "Empty"             // it holds no data set
-	ReasonIncomplete  = "Incomplete"        // it holds no complete copy
-	ReasonLocalWrites = "LocalWrites"       // it wrote on its own: barred from election
-	ReasonMasterFirst = "MasterFirst"       // a new master is made before
-	ReasonOneInHand   = "OneInHand"         // another planned step is under way
-	ReasonFeedsOthers = "FeedsOthers"       // members feed from it
-	ReasonLastCopy    = "LastCopy"          // no other replica has a complete copy
+	ReasonNotPromised  = "MemberNotPromised" // it has not promised the epoch
+	ReasonEmpty        = "Empty"             // it holds no data set
+	ReasonIncomplete   = "Incomplete"        // it holds no complete copy
+	ReasonLocalWrites  = "LocalWrites"       // it wrote on its own: barred from election
+	ReasonMasterFirst  = "MasterFirst"       // a new master is made before
+	ReasonOneInHand    = "OneInHand"         // another planned step is under way
+	ReasonFeedsOthers  = "FeedsOthers"       // members feed from it
+	ReasonTooFewCopies = "TooFewCopies"      // fewer complete copies would be left than are declared
 
 	// RestartSafe and DataLost.
 	ReasonReplicaCanTakeOver = "ReplicaCanTakeOver" // a complete, close replica can take over

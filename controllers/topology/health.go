@@ -245,7 +245,7 @@ func (p *pass) readyFact(serves bool, h Health) Fact {
 	case p.state.Deleting:
 		return Fact{False, ReasonDeleting, "The group is being deleted."}
 	case p.lost == lossTotal && h.Stalled.Status == True:
-		return Fact{False, "Halted", "Every copy of the data is gone, and the group stands still."}
+		return Fact{False, ReasonHalted, "Every copy of the data is gone, and the group stands still."}
 	case !serves && h.Stalled.Status == True:
 		return Fact{False, ReasonNoMaster, "Nobody is known to take writes. " + h.Stalled.Message}
 	case !serves && (!p.led.EverOpen || p.coldStart()):

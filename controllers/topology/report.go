@@ -21,6 +21,7 @@ const (
 	ReasonDegraded        Reason = "Degraded"        // the master serves; others are missing, syncing or cut off
 	ReasonReshaping       Reason = "Reshaping"       // all serve, not yet in the declared shape
 	ReasonNoMaster        Reason = "NoMaster"        // nobody takes writes, and nothing is under way
+	ReasonHalted          Reason = "Halted"          // every copy was lost, and onTotalLoss is Halt
 	ReasonDeleting        Reason = "Deleting"        // the group is going away
 	ReasonDeleted         Reason = "Deleted"         // no pod is left: the group's finalizer may go
 	ReasonCreatingMembers Reason = "CreatingMembers" // pods and claims are being made
