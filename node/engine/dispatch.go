@@ -129,7 +129,8 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	ctx.Now = e.now
 	ctx.FromMaster = s.fromMaster
 	ctx.Replica = !s.fromMaster && e.silent()
-	errorsBefore, sizeBefore := e.stats.errorReplies, s.reply.Len()
+	sizeBefore, outer := s.reply.Len(), e.errorsAtCall
+	e.errorsAtCall = e.stats.errorReplies
 	shared := cmd.Cheap && e.stopwatch.shares(argv)
 	begin := int64(0)
 	if !shared {
@@ -142,9 +143,11 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 		e.feedMonitors(s, cmd, argv)
 	}
 	cmd.Stats.Calls++
-	if e.stats.errorReplies != errorsBefore {
+	errors := e.stats.errorReplies - e.errorsAtCall
+	if errors != 0 {
 		cmd.Stats.Failed++
 	}
+	e.errorsAtCall = outer + errors // those are not EXEC's own
 	e.stats.commands++
 	if n := ctx.Dirty(); n > 0 {
 		e.dirty += int64(n)

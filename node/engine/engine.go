@@ -23,6 +23,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/espalier-io/espalier/node/command"
@@ -67,11 +68,14 @@ type Engine struct {
 
 	stats       stats
 	serverStats func() server.Stats
-	sections    info.Registry
-	memory      memoryWatch
-	slowlog     slowlog
-	expire      expireCycle
-	debugging   debugging
+	// errorsAtCall is stats.errorReplies at the beginning of the running call, and
+	// the calls within it.
+	errorsAtCall int64
+	sections     info.Registry
+	memory       memoryWatch
+	slowlog      slowlog
+	expire       expireCycle
+	debugging    debugging
 
 	replication replication
 	managed     managed
@@ -81,6 +85,9 @@ type Engine struct {
 	snapshot *snapshotJob // the one in progress
 	saving   saving
 	shutdown shutdown
+
+	exits       chan int    // exit codes; the first one counts
+	interrupted atomic.Bool // SIGINT came once
 
 	stop chan struct{} // closed by Stop
 	done sync.WaitGroup
@@ -99,12 +106,12 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 		startedAt: time.Now(),
 		sessions:  make(map[int64]*Session),
 		stop:      make(chan struct{}),
+		exits:     make(chan int, 1),
 	}
 	e.readClock()
 	e.store = e.newStore()
 	e.watched.init()
 	e.saving.init(e.now)
-	e.shutdown.init()
 	e.setSlowAt()
 	e.log.SetLevel(logLevels[cfg.LogLevel])
 	e.replication.init(e)

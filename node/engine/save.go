@@ -163,7 +163,5 @@ func (e *Engine) saveAfterFlush() {
 	if len(e.cfg.Save) == 0 || e.snapshot != nil || e.managed.barsSaving() {
 		return
 	}
-	if err := e.saveNow(); err != nil {
-		e.saving.lastFailed = true
-	}
+	_ = e.saveNow() // has logged it; the changes stay counted for the save points
 }

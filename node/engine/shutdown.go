@@ -18,24 +18,31 @@ import (
 // comes the final save; if that fails, the node goes on, unless forced.
 type shutdown struct {
 	asked    bool
-	ended    bool // the process is about to end
+	ended    bool       // the process is about to end
+	signal   *signalled // a signal that has not been obeyed yet
 	flags    config.ShutdownFlags
 	deadline int64 // e.clock
 	waiting  []*Session
-	exits    chan int // exit codes; the first one counts
 }
+
+// signalled is what a signal asks for.
+type signalled struct{ flags config.ShutdownFlags }
 
 // forEver is a time that can be added to the clock.
 const forEver = time.Duration(math.MaxInt64 / 4)
 
-func (s *shutdown) init() { s.exits = make(chan int, 1) }
-
 // Exits tells when the process is to end, and with which code: after SHUTDOWN
 // or a signal. The data set is safe then, and no command runs any more.
-func (e *Engine) Exits() <-chan int { return e.shutdown.exits }
+func (e *Engine) Exits() <-chan int { return e.exits }
 
-// Signal obeys SIGTERM and SIGINT. Called without the lock.
+// Signal obeys SIGTERM and SIGINT; a second SIGINT without the lock, which a
+// final save may hold for long. Called without the lock.
 func (e *Engine) Signal(interrupt bool) {
+	if interrupt && e.interrupted.Swap(true) {
+		e.log.Warningf("You insist... exiting now.")
+		e.exitWith(1)
+		return
+	}
 	e.Lock()
 	defer e.Unlock()
 	e.BatchBegin()
@@ -44,19 +51,15 @@ func (e *Engine) Signal(interrupt bool) {
 	if interrupt {
 		name, flags = "SIGINT", e.cfg.ShutdownOnSigint
 	}
-	switch {
-	case interrupt && e.shutdown.asked:
-		e.log.Warningf("You insist... exiting now.")
-		e.exit(1)
-		return
-	case e.loading != nil:
+	if e.loading != nil {
 		e.log.Warningf("Received shutdown signal during loading, exiting now.")
 		e.exit(0)
 		return
 	}
 	e.log.Warningf("Received %s scheduling shutdown...", name)
-	if !e.shutdown.asked {
-		e.beginShutdown(flags)
+	e.shutdown.signal = &signalled{flags}
+	if !e.debugging.cronPaused {
+		e.shutdownCron()
 	}
 }
 
@@ -65,8 +68,12 @@ func (e *Engine) exit(code int) {
 	e.shutdown.ended = true
 	e.pauseClients(pausedByShutdown, pauseAll, forEver)
 	e.replication.stop()
+	e.exitWith(code)
+}
+
+func (e *Engine) exitWith(code int) {
 	select {
-	case e.shutdown.exits <- code:
+	case e.exits <- code:
 	default: // it is ending already
 	}
 }
@@ -77,7 +84,7 @@ func (e *Engine) shutdownCommand(ctx *command.Context) {
 	case !ok:
 		ctx.Error(command.ErrSyntax)
 		return
-	case abort && !e.shutdown.asked:
+	case abort && !e.shutdown.asked && e.shutdown.signal == nil:
 		ctx.Error("ERR No shutdown in progress.")
 		return
 	case abort:
@@ -144,8 +151,14 @@ func (e *Engine) beginShutdown(flags config.ShutdownFlags) {
 	e.finishShutdown()
 }
 
-// shutdownCron ends the wait for the replicas.
+// shutdownCron obeys a signal and ends the wait for the replicas.
 func (e *Engine) shutdownCron() {
+	if signal := e.shutdown.signal; signal != nil {
+		e.shutdown.signal = nil
+		if !e.shutdown.asked {
+			e.beginShutdown(signal.flags)
+		}
+	}
 	if e.shutdown.asked && e.shutdown.deadline != 0 &&
 		(e.clock >= e.shutdown.deadline || e.replication.replicasCaughtUp()) {
 		e.finishShutdown()
@@ -163,7 +176,6 @@ func (e *Engine) finishShutdown() {
 	}
 	if err := e.finalSave(); err != nil {
 		if e.shutdown.flags&config.ShutdownForce == 0 {
-			e.saving.lastFailed = true
 			e.log.Warningf("Error trying to save the DB, can't exit.")
 			e.log.Warningf("Errors trying to shut down the server. Check the logs for more information.")
 			e.endShutdown()
@@ -197,7 +209,8 @@ func (e *Engine) finalSave() error {
 // endShutdown goes on as if nobody had asked, and tells those who did.
 func (e *Engine) endShutdown() {
 	waiting := e.shutdown.waiting
-	e.shutdown = shutdown{exits: e.shutdown.exits}
+	e.shutdown = shutdown{}
+	e.interrupted.Store(false)
 	e.unpauseClients(pausedByShutdown)
 	for _, s := range waiting {
 		e.replyError(s, "ERR Errors trying to SHUTDOWN. Check logs.")
