@@ -64,6 +64,7 @@ const (
 
 	// Of gates: why a step is not taken now.
 	ReasonNotPromised  = "MemberNotPromised" // it has not promised the epoch
+	ReasonDeclaredDead = "DeclaredDead"      // it answers, and the ledger has it dead
 	ReasonEmpty        = "Empty"             // it holds no data set
 	ReasonIncomplete   = "Incomplete"        // it holds no complete copy
 	ReasonLocalWrites  = "LocalWrites"       // it wrote on its own: barred from election

@@ -29,6 +29,9 @@ var electionGates = []gate{
 		return refuseIf(n.Phase == NodeLoading || n.Promised < p.led.Epoch, ReasonNotPromised,
 			"it has not promised epoch %d", p.led.Epoch)
 	}},
+	{"NotDead", func(_ *pass, m *member) (Reason, string) {
+		return refuseIf(m.risen(), ReasonDeclaredDead, "the ledger has this process dead")
+	}},
 	{"HoldsData", func(p *pass, m *member) (Reason, string) {
 		return refuseIf(p.empty(m.node()), ReasonEmpty, "it is empty")
 	}},

@@ -140,6 +140,8 @@ func (p *pass) trouble(m *member, ready bool) string {
 		return "belongs to group " + m.group()
 	case p.stray(n):
 		return fmt.Sprintf("holds data of no history of this group (%s)", n.Position)
+	case m.risen():
+		return "was declared dead"
 	case n.Phase == NodeLoading:
 		return "reads its disk"
 	case n.Frozen:

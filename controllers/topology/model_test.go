@@ -182,6 +182,10 @@ func (m *model) trouble() {
 	name := names[m.rng.IntN(len(names))]
 	p := m.pods[name]
 	event := m.rng.IntN(14)
+	if !p.deafSince.IsZero() && p.node != nil && p.node.role == RoleReplica && m.rng.IntN(8) == 0 {
+		m.tell("declare %s out of service, wrongly", name)
+		p.host.OutOfService = true
+	}
 	if m.rng.IntN(40) == 0 {
 		event = 14 + m.rng.IntN(2)
 	}

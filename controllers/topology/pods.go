@@ -15,6 +15,8 @@ func (p *pass) pods() {
 			p.raise(m)
 		case m.stopped():
 			p.clear(m, "its process ended, as the ledger has it")
+		case m.risen():
+			p.bury(m)
 		case p.leaves(m):
 		default:
 			if m.placed() {
@@ -24,7 +26,7 @@ func (p *pass) pods() {
 		}
 	}
 	for _, m := range slices.Backward(p.members) { // the last by name first
-		if m.seen.Pod != nil && !m.stopped() && p.leaves(m) {
+		if m.seen.Pod != nil && !m.stopped() && !m.risen() && p.leaves(m) {
 			p.drain(m)
 		}
 	}
@@ -92,6 +94,14 @@ func (p *pass) clear(m *member, why string) {
 	} else if pod.Held {
 		p.do(ReleasePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: why})
 	}
+}
+
+// bury stops a process that the ledger has dead already.
+func (p *pass) bury(m *member) {
+	if pod := m.seen.Pod; !pod.Terminating {
+		p.do(DeletePod{Name: m.name, PodUID: pod.UID, Restarts: pod.Container.Restarts, Why: "its process was declared dead and answers"})
+	}
+	p.wait(ReasonStopping, 0, "%s was declared dead, answers, and is being stopped.", m.name)
 }
 
 // raise creates what a member needs to run. A member that is not declared gets

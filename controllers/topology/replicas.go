@@ -192,7 +192,7 @@ func (p *pass) replicas() {
 			p.stall(ReasonForeignData, m.name, "%s belongs to group %s; it gets no role here.", m.name, m.group())
 			continue
 		}
-		if !p.obeys(m) {
+		if !p.obeys(m) || m.risen() {
 			continue
 		}
 		if p.stray(m.node()) {

@@ -50,6 +50,7 @@ const (
 
 	// Of gates.
 	ReasonNotPromised  Reason = "MemberNotPromised" // it has not promised the epoch
+	ReasonDeclaredDead Reason = "DeclaredDead"      // it answers, and the ledger has it dead
 	ReasonEmpty        Reason = "Empty"             // it holds no data set
 	ReasonIncomplete   Reason = "Incomplete"        // it holds no complete copy
 	ReasonLocalWrites  Reason = "LocalWrites"       // it wrote on its own: barred from election

@@ -193,6 +193,8 @@ func (s *script) event(verb, name, arg string) {
 	case "taint": // taint X: its Kubernetes node is out of service
 		p.host = Host{Name: p.host.Name, OutOfService: true}
 		p.node = nil
+	case "declare": // declare X: its Kubernetes node is tainted out-of-service, though its process lives
+		p.host.OutOfService = true
 	case "lost": // lost X: the kubelet has lost sight of the container
 		p.node, p.ended, p.reason = nil, true, ReasonStatusUnknown
 	case "local": // local X: it took writes of its own

@@ -99,6 +99,13 @@ func (m *member) ending() string {
 	return fmt.Sprintf("is on Kubernetes node %s, which is out of service", pod.Host.Name)
 }
 
+// risen says that the very process answers that the ledger has dead: the proof
+// was a person's word (the out-of-service taint). It gets no role again, since
+// its next silence would be taken for its death.
+func (m *member) risen() bool {
+	return m.rec != nil && m.rec.Dead && m.alive(m.rec.PodUID, m.rec.RunID)
+}
+
 // alive says that exactly this process answers.
 func (m *member) alive(podUID, runID string) bool {
 	n := m.node()

@@ -248,6 +248,11 @@ func (w *world) checkTransition(old, new *Ledger) {
 	case new.Epoch == old.Epoch && new.Phase != old.Phase && old.Phase != PhaseFencing && (old.Phase != PhaseOffered || new.Phase != PhaseOpen):
 		w.violated("the phase goes from %s to %s within an epoch", old.Phase, new.Phase)
 	}
+	for _, r := range old.Members {
+		if is := new.Record(r.Name); is != nil && r.Dead && !is.Dead && is.RunID == r.RunID {
+			w.violated("process %s of %s lives again", r.RunID, r.Name)
+		}
+	}
 	for i, h := range old.History {
 		if i >= len(new.History) || new.History[i].Replid != h.Replid || new.History[i].ForkOffset != h.ForkOffset {
 			w.violated("history entry %d changes", i)
@@ -383,7 +388,8 @@ func (w *world) checkElected(n *simNode) {
 		}
 	}
 	for name, p := range w.pods {
-		if o := p.node; o != nil && o != n && o.run != exempt && !o.local {
+		// What a person declared out of service is given up.
+		if o := p.node; o != nil && o != n && o.run != exempt && !o.local && !p.host.OutOfService {
 			check(name+"/"+o.run, o.pos, o.complete)
 		}
 	}
