@@ -46,10 +46,7 @@ func (r *replication) performDownstream(effect repl.Effect) {
 			d.send(streamSegment{e.From})
 		}
 	case repl.Forget:
-		if s := r.snapshots[e.ID]; s != nil {
-			delete(r.snapshots, e.ID)
-			s.abandon()
-		}
+		r.forget(e.ID)
 	case repl.Drop:
 		if d := r.replicas[e.Peer]; d != nil {
 			r.detach(d)

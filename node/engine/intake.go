@@ -55,6 +55,7 @@ func (l *masterLink) work() {
 		}
 		if _, last := effect.(repl.Load); last || l.intake.err != nil {
 			l.todo = nil
+			l.intake.syncRename()
 			l.intake.discard()
 			l.intake = nil
 			return
@@ -198,6 +199,17 @@ func (in *intake) keepFile() error {
 		return err
 	}
 	return nil
+}
+
+// syncRename makes the new dump's name outlive a crash of the machine. Called
+// without the lock.
+func (in *intake) syncRename() {
+	if !in.keep || in.store != nil || in.err != nil {
+		return
+	}
+	if err := syncDir(in.l.e.cfg.Current().Dir); err != nil {
+		in.l.e.log.Warningf("Failed trying to sync DB directory in MASTER <-> REPLICA synchronization: %v", err)
+	}
 }
 
 // install puts the loaded data set in the place of the served one.

@@ -101,6 +101,20 @@ func (r *replication) snapshotDone(s *replicaSnapshot, err error) {
 	r.step(done)
 }
 
+// forget lets go of a snapshot. Of one that is still being made the machine
+// hears at once that it is over, not when its goroutine notices.
+func (r *replication) forget(id repl.SnapshotID) {
+	s := r.snapshots[id]
+	if s == nil {
+		return
+	}
+	delete(r.snapshots, id)
+	if s.job != nil {
+		r.later = append(r.later, repl.SnapshotDone{ID: id, Err: errSnapshotCancelled.Error()})
+	}
+	s.abandon()
+}
+
 // abandon breaks a snapshot off, or lets go of one that is complete.
 func (s *replicaSnapshot) abandon() {
 	s.abandoned = true

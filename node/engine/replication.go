@@ -128,6 +128,11 @@ func (r *replication) clock() int64 { return r.e.clock/int64(time.Millisecond) +
 func (r *replication) step(event repl.Event) {
 	r.obeyConfig()
 	r.perform(r.m.Step(r.facts(), event))
+	r.settle()
+}
+
+// settle takes the events that came of performing effects.
+func (r *replication) settle() {
 	for len(r.later) > 0 {
 		event := r.later[0]
 		r.later = r.later[1:]
@@ -264,6 +269,7 @@ func (e *Engine) flushReplicas() {
 	}
 	if r.m.Pending() {
 		r.perform(r.m.Take())
+		r.settle()
 	}
 	if offset := r.m.Offset(); offset != r.told {
 		r.told = offset

@@ -70,6 +70,7 @@ func (r *replication) performUpstream(effect repl.Effect) {
 	case repl.Install:
 		if l := r.linkOf(e.Link); l != nil {
 			l.install()
+			r.e.managed.installed()
 		}
 	case repl.Follow:
 		if l := r.linkOf(e.Link); l != nil {

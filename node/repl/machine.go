@@ -147,6 +147,7 @@ func (m *Machine) Configure(cfg Config) {
 	if m.backlog != nil {
 		m.backlog.Resize(m.cfg.BacklogSize)
 	}
+	m.countGood()
 }
 
 // Role is the present role.

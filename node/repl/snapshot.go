@@ -194,6 +194,9 @@ func (m *Machine) forgetUnused() {
 				continue // it is about to end by itself
 			}
 			s.abandoned = true
+			if m.backlog != nil {
+				m.backlog.Release(s.cursor)
+			}
 			if s.sockets {
 				m.log(Warning, "Diskless rdb transfer, last replica dropped, killing fork child.")
 			}
