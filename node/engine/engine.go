@@ -114,6 +114,10 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 	e.saving.init(e.now)
 	e.setSlowAt()
 	e.log.SetLevel(logLevels[cfg.LogLevel])
+	e.log.SetRole('M')
+	if cfg.ReplicaOf != (config.HostPort{}) {
+		e.log.SetRole('S')
+	}
 	e.replication.init(e)
 	e.managed.init(e)
 	e.buildTable(families)
