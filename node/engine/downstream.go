@@ -5,6 +5,7 @@ package engine
 
 import (
 	"sync"
+	"time"
 
 	"github.com/espalier-io/espalier/node/repl"
 )
@@ -16,6 +17,9 @@ type downstream struct {
 	s         *Session
 	feed      feed
 	streaming bool
+
+	took   int64 // bytes that the replica had taken when it was last looked at
+	tookAt int64 // since when it has not taken any more, by the machine's clock
 }
 
 // wake lets the connection's owner write what is new.
@@ -88,6 +92,21 @@ func (d *downstream) send(seg segment) {
 	d.s.conn.Flush()
 }
 
+// dropStalled lets go of replicas that don't take their snapshot.
+func (r *replication) dropStalled() {
+	now := r.clock()
+	for id, d := range r.replicas {
+		waits, took := d.feed.waits()
+		if !waits || took != d.took {
+			d.took, d.tookAt = took, now
+			continue
+		}
+		if time.Duration(now-d.tookAt)*time.Millisecond > r.e.cfg.ReplTimeout {
+			r.step(repl.Stalled{Peer: id})
+		}
+	}
+}
+
 // replicaLost forgets a replica whose connection is gone.
 func (e *Engine) replicaLost(s *Session) {
 	e.replication.detach(s.downstream)
@@ -132,6 +151,7 @@ func (e *Engine) transferred(d *downstream, err error) {
 type feed struct {
 	mu       sync.Mutex
 	segments []segment
+	passed   int64 // bytes written
 }
 
 // segment is a stretch of what a replica is sent.
@@ -169,6 +189,20 @@ func (f *feed) Advance(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.segments[0].advance(n)
+	f.passed += int64(n)
+}
+
+// waits tells whether bytes of a snapshot are ready and not taken, and how many
+// bytes of anything were taken so far.
+func (f *feed) waits() (waits bool, passed int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.segments) > 0 {
+		if t, ok := f.segments[0].(interface{ ready() bool }); ok {
+			waits = t.ready()
+		}
+	}
+	return waits, f.passed
 }
 
 // rawSegment is bytes.

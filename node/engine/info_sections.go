@@ -136,7 +136,7 @@ func (e *Engine) infoMemory(f *info.Fields) {
 func (e *Engine) infoPersistence(f *info.Fields) {
 	s := &e.saving
 	f.Bool("loading", e.loading != nil)
-	f.Bool("async_loading", false)
+	f.Bool("async_loading", e.replication.loadsBeside())
 	if l := e.loading; l != nil {
 		e.infoLoading(f, l)
 	}

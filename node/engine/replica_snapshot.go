@@ -227,3 +227,6 @@ func (s *fileSegment) finish(err error) {
 }
 
 func (s *fileSegment) advance(n int) { s.rest = s.rest[n:] }
+
+// ready tells whether there are bytes to be taken.
+func (s *fileSegment) ready() bool { return len(s.rest) > 0 || s.at < s.size }

@@ -204,6 +204,13 @@ func (r *replication) stale() bool {
 	return !r.e.cfg.ReplicaServeStaleData && r.isReplica() && !r.m.LinkUp()
 }
 
+// loadsBeside tells whether a snapshot is being loaded beside the data set that
+// is served.
+func (r *replication) loadsBeside() bool {
+	up := r.status().Upstream
+	return up != nil && up.Loading
+}
+
 // enoughGoodReplicas is min-replicas-to-write's question.
 func (r *replication) enoughGoodReplicas() bool {
 	return r.e.cfg.MinReplicasToWrite == 0 || r.m.EnoughGoodReplicas()
@@ -288,5 +295,6 @@ func (e *Engine) replicationCron(time.Time) {
 			r.step(repl.PeerGone{Peer: id})
 		}
 	}
+	r.dropStalled()
 	r.step(repl.Tick{})
 }

@@ -195,6 +195,14 @@ func (g *spoolSegment) advance(n int) {
 	g.s.mu.Unlock()
 }
 
+// ready tells whether there are bytes to be taken.
+func (g *spoolSegment) ready() bool {
+	if g.rest != nil {
+		return len(g.rest.rest) > 0 || g.rest.at < g.s.inFile.Load()
+	}
+	return g.read < g.s.inMemory.Load()
+}
+
 func (g *spoolSegment) fail(err error) {
 	if err != nil {
 		g.finish(err)

@@ -111,6 +111,9 @@ type (
 		Size int64
 		Err  string
 	}
+	// Stalled: for repl-timeout no byte of a snapshot went to this replica,
+	// although there are some.
+	Stalled struct{ Peer PeerID }
 	// TransferDone: the last byte of the snapshot was written to this replica.
 	TransferDone struct{ Peer PeerID }
 )
@@ -133,3 +136,4 @@ func (Alive) event()          {}
 func (PeerGone) event()       {}
 func (SnapshotDone) event()   {}
 func (TransferDone) event()   {}
+func (Stalled) event()        {}

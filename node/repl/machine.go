@@ -120,6 +120,8 @@ func (m *Machine) Step(facts Facts, event Event) []Effect {
 		m.snapshotDone(e)
 	case TransferDone:
 		m.transferDone(e)
+	case Stalled:
+		m.stalled(e)
 	case AskAcks:
 		m.askAcks()
 	case ChangeReplid:

@@ -300,6 +300,7 @@ var verbs = map[string]func(*script, args) Event{
 		return SnapshotDone{ID: SnapshotID(a.num(0)), Size: a.getNum("size"), Err: a.get("err")}
 	},
 	"sent":    func(s *script, a args) Event { return TransferDone{PeerID(a.num(0))} },
+	"stalled": func(s *script, a args) Event { return Stalled{PeerID(a.num(0))} },
 	"askacks": func(s *script, a args) Event { return AskAcks{} },
 }
 

@@ -96,6 +96,15 @@ func (m *Machine) snapshotDone(e SnapshotDone) {
 	if m.backlog != nil {
 		m.backlog.Release(s.cursor)
 	}
+	if s.sockets && !s.abandoned && e.Err == "" {
+		up := 0
+		for _, p := range m.down.peers {
+			if p.snapshot == s.id {
+				up++
+			}
+		}
+		m.log(Warning, "Diskless rdb transfer, done reading from pipe, %d replicas still up.", up)
+	}
 	for _, p := range m.waiting(s.id) {
 		switch {
 		case e.Err != "":
@@ -152,6 +161,15 @@ func (m *Machine) transferDone(e TransferDone) {
 	}
 	m.forgetUnused()
 	m.countGood()
+}
+
+// stalled lets go of a replica that doesn't take its snapshot: what is kept for
+// it must not be kept for ever.
+func (m *Machine) stalled(e Stalled) {
+	if p := m.down.find(e.Peer); p != nil && (p.state == PeerWaitEnd || p.state == PeerSendBulk) {
+		m.log(Warning, "Disconnecting timedout replica (full sync): %s", p.name())
+		m.drop(p, "it took nothing of its snapshot within repl-timeout")
+	}
 }
 
 // startWaiting begins the next snapshot when somebody waits for one, long

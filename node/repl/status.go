@@ -34,6 +34,8 @@ type UpstreamStatus struct {
 	// while unknown; Read is how much of it is here.
 	Syncing     bool
 	Total, Read int64
+	// Loading: it is being put into a data set, beside the one that is served.
+	Loading bool
 	// Refused: the data-set shield keeps the link down.
 	Refused bool
 	Reason  string // why the link is not up, for people
@@ -111,6 +113,7 @@ func (u *upstream) status(now, applied int64) *UpstreamStatus {
 	}
 	if u.state == linkPayload || u.state == linkLoading {
 		s.Total, s.Read = u.transfer.size, u.transfer.read
+		s.Loading = u.state == linkLoading || u.transfer.toParser
 	}
 	s.SyncIdleSeconds = (now - u.lastIO) / 1000
 	if u.cached && !u.legacy {

@@ -23,6 +23,8 @@ type transfer struct {
 	held []byte
 }
 
+const logLoading = "MASTER <-> REPLICA sync: Loading DB in memory"
+
 // preamble reads the line before the snapshot.
 func (m *Machine) preamble(line string) {
 	if line[0] == '-' {
@@ -51,6 +53,9 @@ func (m *Machine) preamble(line string) {
 		m.log(Notice, "MASTER <-> REPLICA sync: receiving %d bytes from master %s", size, target)
 	}
 	m.up.state = linkPayload
+	if parser {
+		m.log(Notice, logLoading)
+	}
 	m.do(Receive{Link: m.up.link, Size: m.up.transfer.size, ToParser: parser})
 	if m.up.transfer.size == 0 {
 		m.whole()
@@ -120,7 +125,9 @@ func (m *Machine) deliver(data []byte) {
 // whole: the last byte of the snapshot is here.
 func (m *Machine) whole() {
 	m.up.state = linkLoading
-	m.log(Notice, "MASTER <-> REPLICA sync: Loading DB in memory")
+	if !m.up.transfer.toParser {
+		m.log(Notice, logLoading)
+	}
 	m.do(Load{Link: m.up.link, At: m.up.offered})
 }
 
