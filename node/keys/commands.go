@@ -8,6 +8,19 @@ package keys
 
 import "github.com/espalier-io/espalier/node/command"
 
+// tips are hints for clients of many servers.
+var tips = map[string][]string{
+	"del":       {"request_policy:multi_shard", "response_policy:agg_sum"},
+	"exists":    {"request_policy:multi_shard", "response_policy:agg_sum"},
+	"keys":      {"request_policy:all_shards", "nondeterministic_output_order"},
+	"pttl":      {"nondeterministic_output"},
+	"randomkey": {"request_policy:all_shards", "nondeterministic_output"},
+	"scan":      {"nondeterministic_output", "request_policy:special"},
+	"touch":     {"request_policy:multi_shard", "response_policy:agg_sum"},
+	"ttl":       {"nondeterministic_output"},
+	"unlink":    {"request_policy:multi_shard", "response_policy:agg_sum"},
+}
+
 // Commands is the family's table.
 func Commands() []command.Spec {
 	const (
@@ -23,7 +36,7 @@ func Commands() []command.Spec {
 	}
 	spec := func(name string, arity int, flags command.Flags, keys []command.KeySpec, since, complexity, summary string, h func(*command.Context)) command.Spec {
 		return command.Spec{Name: name, Arity: arity, Flags: flags, Categories: cat, Keys: keys, Group: group,
-			Since: since, Complexity: complexity, Summary: summary, Handler: h}
+			Since: since, Complexity: complexity, Summary: summary, Tips: tips[name], Handler: h}
 	}
 	var (
 		look   = one(command.KeyRO)
@@ -38,9 +51,9 @@ func Commands() []command.Spec {
 		spec("expire", -3, write, update, "1.0.0", "O(1)", "Set a key's time to live in seconds", expire),
 		spec("expireat", -3, write, update, "1.2.0", "O(1)", "Set the expiration for a key as a UNIX timestamp", expireAt),
 		spec("expiretime", 2, read, one(command.KeyRO|command.KeyAccess), "7.0.0", "O(1)", "Get the expiration Unix timestamp for a key", expireTime),
-		spec("keys", 2, command.ReadOnly, nil, "1.0.0", "O(N) with N being the number of keys in the database", "Find all keys matching the given pattern", keysMatching),
+		dangerous(spec("keys", 2, command.ReadOnly, nil, "1.0.0", "O(N) with N being the number of keys in the database", "Find all keys matching the given pattern", keysMatching)),
 		spec("move", 3, write, one(command.KeyRW|command.KeyAccess|command.KeyUpdate), "1.0.0", "O(1)", "Move a key to another database", move),
-		{Name: "object", Arity: -2, Categories: cat, Group: group, Since: "2.2.3", Complexity: "Depends on subcommand.",
+		{Name: "object", Arity: -2, Group: group, Since: "2.2.3", Complexity: "Depends on subcommand.",
 			Summary: "A container for object introspection commands", Sub: objectCommands()},
 		spec("persist", 2, write, update, "2.2.0", "O(1)", "Remove the expiration from a key", persist),
 		spec("pexpire", -3, write, update, "2.6.0", "O(1)", "Set a key's time to live in milliseconds", pexpire),
@@ -60,4 +73,10 @@ func Commands() []command.Spec {
 		spec("unlink", -2, write, all(command.KeyRM|command.KeyDelete), "4.0.0", "O(1) for each key removed regardless of its size.",
 			"Delete a key asynchronously in another thread", unlink),
 	}
+}
+
+// dangerous marks a command that can hold a server up.
+func dangerous(s command.Spec) command.Spec {
+	s.Categories |= command.CatDangerous
+	return s
 }

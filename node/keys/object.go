@@ -14,7 +14,7 @@ func objectCommands() []command.Spec {
 	sub := func(name, since, summary string, h func(*command.Context, store.Value)) command.Spec {
 		return command.Spec{Name: name, Arity: 3, Flags: command.ReadOnly, Categories: command.CatKeyspace, Group: "generic",
 			Keys:  []command.KeySpec{{Flags: command.KeyRO, Index: 2}},
-			Since: since, Complexity: "O(1)", Summary: summary,
+			Since: since, Complexity: "O(1)", Summary: summary, Tips: []string{"nondeterministic_output"},
 			Handler: func(ctx *command.Context) {
 				if v, found := ctx.Peek(ctx.Argv[2]); found {
 					h(ctx, v)

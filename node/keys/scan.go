@@ -4,6 +4,7 @@
 package keys
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -60,8 +61,16 @@ func saturated(n, times int64) int64 {
 	return n * times
 }
 
+// parseCursor reads a cursor as C's strtoul does, which lets a sign through.
 func parseCursor(arg []byte) (uint64, bool) {
-	n, err := strconv.ParseUint(string(arg), 10, 64)
+	digits, negative := bytes.CutPrefix(arg, []byte("-"))
+	if !negative {
+		digits = bytes.TrimPrefix(arg, []byte("+"))
+	}
+	n, err := strconv.ParseUint(string(digits), 10, 64)
+	if negative {
+		n = -n
+	}
 	return n, err == nil
 }
 
