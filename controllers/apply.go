@@ -140,7 +140,8 @@ func (r *Reconciler) createClaim(ctx context.Context, o *observation, a topology
 }
 
 func (r *Reconciler) createPod(ctx context.Context, o *observation, a topology.CreatePod) error {
-	return r.Create(ctx, resources.Pod(o.group, resources.Member{Name: a.Name, Entry: a.Entry}, r.imageOf(o.group)))
+	member := resources.Member{Name: a.Name, Entry: a.Entry, Claimed: a.Persistence.NeedsClaim()}
+	return r.Create(ctx, resources.Pod(o.group, member, r.imageOf(o.group)))
 }
 
 // imageOf is the image of new members.

@@ -12,7 +12,7 @@ import (
 
 // NeedsClaim says whether a member keeps its data on a claim.
 func NeedsClaim(group *v1alpha1.ReplicationGroup, member Member) bool {
-	return group.Spec.EntryPersistence(member.Entry).DeclaredMode() != v1alpha1.PersistenceNone
+	return member.Claimed || group.Spec.EntryPersistence(member.Entry).DeclaredMode() != v1alpha1.PersistenceNone
 }
 
 // Claim is the claim of a member that needs one, and bears the group id by

@@ -126,6 +126,9 @@ func merged(all ...map[string]string) map[string]string {
 type Member struct {
 	Name  string // without the group's: "0", "relay-1"
 	Entry string // its tree entry; "" in the instances form
+	// Claimed: it has a claim although its entry declares none (any more), and
+	// must go on reading it: what the claim holds may be the best copy.
+	Claimed bool
 }
 
 // PodName is the name of a member's pod, and of its claim.

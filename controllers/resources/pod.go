@@ -64,7 +64,7 @@ func Pod(group *v1alpha1.ReplicationGroup, member Member, image string) *corev1.
 			Subdomain:                     NodesServiceName(group.Name),
 			AutomountServiceAccountToken:  new(false),
 			EnableServiceLinks:            new(false),
-			TerminationGracePeriodSeconds: new(graceOf(group.Spec.EntryPersistence(member.Entry))),
+			TerminationGracePeriodSeconds: new(graceOf(group, member)),
 			SecurityContext: &corev1.PodSecurityContext{
 				RunAsNonRoot:        new(true),
 				RunAsUser:           new(nobody),
@@ -85,11 +85,11 @@ func Pod(group *v1alpha1.ReplicationGroup, member Member, image string) *corev1.
 	}
 }
 
-func graceOf(p *v1alpha1.Persistence) int64 {
-	if p.DeclaredMode() == v1alpha1.PersistenceNone {
-		return graceInMemory
+func graceOf(group *v1alpha1.ReplicationGroup, member Member) int64 {
+	if NeedsClaim(group, member) {
+		return graceOnDisk
 	}
-	return graceOnDisk
+	return graceInMemory
 }
 
 func nodeContainer(template *v1alpha1.Template, image string) corev1.Container {
