@@ -45,6 +45,9 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 	if s.replies != repliesOn {
 		s.applyReplyMode(before)
 	}
+	if s.downstream != nil {
+		s.withholdReply(before)
+	}
 	if s.reply.Len() > outputStep {
 		s.limitOutput()
 	}

@@ -118,6 +118,25 @@ func (e *Engine) replicaAlive(s *Session) {
 	e.replication.step(repl.Alive{Peer: repl.PeerID(s.id)})
 }
 
+// withholdReply lets go of a replica whose command had a reply: it would end up
+// in the middle of the stream. before is the length of the replies without it.
+func (s *Session) withholdReply(before int) {
+	if s.reply.Len() <= before {
+		return
+	}
+	name := "<unknown>"
+	if s.lastCmd != nil {
+		name = s.lastCmd.FullName
+	}
+	if reply := s.reply.Buffer()[before:]; reply[0] == '-' {
+		s.e.log.Warningf("== CRITICAL == This master is sending an error to its replica: '%s' after processing the command '%s'",
+			firstError(reply), name)
+	}
+	s.e.log.Warningf("Replica generated a reply to command '%s', disconnecting it: %s", name, s.describeForLog())
+	s.reply.Truncate(before)
+	s.close(false)
+}
+
 // detach forgets a replica; a snapshot does not wait for it any more.
 func (r *replication) detach(d *downstream) {
 	delete(r.replicas, repl.PeerID(d.s.id))

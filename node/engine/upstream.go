@@ -260,7 +260,9 @@ func (l *masterLink) execute(argv [][]byte) (text string) {
 	s.Execute(argv)
 	reply := s.reply.Buffer()
 	if e.stats.errorReplies != failures {
-		text = fmt.Sprintf("Can't apply the master's command %s: %s", quoteCommand(argv), firstError(reply))
+		why := firstError(reply)
+		e.log.Warningf("== CRITICAL == This replica is sending an error to its master: '%s' after processing the command '%.128s'", why, argv[0])
+		text = fmt.Sprintf("Can't apply the master's command %s: %s", quoteCommand(argv), why)
 	}
 	s.reply.Reset()
 	return text
