@@ -78,7 +78,6 @@ type pass struct {
 type blocker struct {
 	Wait
 	stalled bool
-	gate    string
 	member  string
 }
 

@@ -4,8 +4,6 @@
 package engine
 
 import (
-	"strconv"
-
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/resp"
 )
@@ -75,11 +73,6 @@ func (u *unit) reset() {
 		u.buf = nil
 	}
 	u.buf = u.buf[:0]
-}
-
-// selectCommand encodes SELECT db.
-func selectCommand(dst []byte, db int) []byte {
-	return resp.AppendCommand(dst, "SELECT", strconv.Itoa(db))
 }
 
 // KeyModified tells the watchers of a key (command.Host). Keyspace
