@@ -49,6 +49,7 @@ func (e *Engine) runCron() {
 func (e *Engine) tick() {
 	e.store.SetClock(e.now)
 	e.store.Reclaim(reclaimSlice)
+	e.local.cycle(e)
 	e.savingCron()
 	e.shutdownCron()
 	e.managed.publish()

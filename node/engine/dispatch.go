@@ -156,6 +156,7 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 		e.dirty += int64(n)
 		if !s.fromMaster && e.replication.isReplica() {
 			e.managed.wrote()
+			e.local.note(e, ctx.Index, cmd, argv)
 		}
 	}
 	if ctx.Verbatim() {

@@ -75,6 +75,7 @@ type Engine struct {
 	memory       memoryWatch
 	slowlog      slowlog
 	expire       expireCycle
+	local        localExpiry
 	debugging    debugging
 
 	replication replication

@@ -228,6 +228,7 @@ func (e *Engine) infoStats(f *info.Fields) {
 	f.Int("pubsub_patterns", 0)
 	f.Int("latest_fork_usec", 0)
 	f.Int("total_forks", 0)
+	f.Int("slave_expires_tracked_keys", int64(len(e.local.keys)))
 	f.Int("unexpected_error_replies", 0)
 	f.Int("total_error_replies", s.errorReplies)
 	f.Int("dump_payload_sanitizations", 0)

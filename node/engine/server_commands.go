@@ -131,6 +131,7 @@ func (e *Engine) adoptStore(next *store.Store) {
 	if e.snapshot != nil {
 		e.snapshot.cancel()
 	}
+	e.local.forget()
 	old := e.store
 	for i := range old.NumDBs() {
 		e.watched.touchDatabase(i, old.DB(i), next.DB(i), e.now)
