@@ -86,10 +86,10 @@ func (s *Session) flagLetters() string {
 // Redis's buffers that we have no equal of are shown as zero. The call that is
 // being executed counts as input, as with Redis.
 func (s *Session) describe(dst []byte) []byte {
-	addr, laddr, fd := "", "", 0
-	input, inputFree := 0, 0
+	addr, laddr := s.addresses()
+	fd, input, inputFree := 0, 0, 0
 	if s.conn != nil {
-		addr, laddr, fd = s.conn.RemoteAddr(), s.conn.LocalAddr(), s.conn.FD()
+		fd = s.conn.FD()
 		input, inputFree = s.conn.InputBuffer()
 	}
 	args := 0
@@ -174,9 +174,10 @@ func (f *killFilter) matches(s, caller *Session) bool {
 	if s.conn == nil && s.clientType() != typeMaster {
 		return false
 	}
+	remote, local := s.addresses()
 	switch {
-	case f.addr != nil && (s.conn == nil || s.conn.RemoteAddr() != string(f.addr)),
-		f.laddr != nil && (s.conn == nil || s.conn.LocalAddr() != string(f.laddr)),
+	case f.addr != nil && remote != string(f.addr),
+		f.laddr != nil && local != string(f.laddr),
 		f.kind != typeAny && s.clientType() != f.kind,
 		f.id != 0 && s.id != f.id,
 		f.user != nil && s.user != string(f.user),

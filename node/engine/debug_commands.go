@@ -303,6 +303,7 @@ func (e *Engine) reload(flush, merge bool) error {
 	if flush {
 		e.adoptStore(target)
 	}
+	e.tellDeleted(h)
 	e.lastLoad = lastLoad{keys: h.keys, expired: h.expired, summary: sum}
 	return nil
 }

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,11 +90,21 @@ func (e *Engine) loaded(sum rdb.Summary, h *loadHandler) {
 	if r := sum.Header.Replication; r != nil && r.ID != "" {
 		e.replication.restore(*r)
 	}
+	e.tellDeleted(h)
 	e.lastLoad = lastLoad{keys: h.keys, expired: h.expired, summary: sum}
 	e.log.Noticef("Loading RDB produced by version %s", sum.Header.RedisVersion)
 	e.log.Noticef("RDB age %d seconds", max(0, e.now/1000-sum.Header.CreatedAt))
 	e.log.Noticef("RDB memory usage when created %.2f Mb", float64(sum.Header.UsedMemory)/(1<<20))
 	e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d.", h.keys, h.expired)
+}
+
+// tellDeleted tells the replicas of keys that had expired and were not loaded.
+func (e *Engine) tellDeleted(h *loadHandler) {
+	for _, k := range h.toDelete {
+		e.Propagate(k.db, [][]byte{delWord, k.key})
+		e.endUnit()
+	}
+	h.toDelete = nil
 }
 
 // loadHandler puts what a dump holds into a store that nobody else sees, or,
@@ -107,11 +118,19 @@ type loadHandler struct {
 
 	keys, expired int64
 	replicated    bool // the dump has a place in a stream
+	// toDelete are the expired keys of such a dump: they are not loaded, and the
+	// replicas that resync from there have to be told.
+	toDelete []deadKey
+}
+
+// deadKey is a key that had expired before it was loaded.
+type deadKey struct {
+	db  int
+	key []byte
 }
 
 // newLoadHandler loads for this node's role: a master drops keys that have
-// expired, unless its replicas have to be told, which the active cycle does; a
-// replica, and a node that doesn't know its role yet, keeps them.
+// expired; a replica, and a node that doesn't know its role yet, keeps them.
 func (e *Engine) newLoadHandler(st *store.Store, cfg *config.Values) *loadHandler {
 	return &loadHandler{
 		st: st, now: time.Now().UnixMilli(), unique: true,
@@ -141,8 +160,11 @@ func (h *loadHandler) Item(it *rdb.Item) error {
 		return fmt.Errorf("the dump has a database %d, and the directive databases allows %d", it.DB, h.st.NumDBs())
 	}
 	h.delay.afterKey()
-	if h.dropExpired && !h.replicated && it.ExpireAt != rdb.NoExpiry && it.ExpireAt < h.now {
+	if h.dropExpired && it.ExpireAt != rdb.NoExpiry && it.ExpireAt < h.now {
 		h.expired++
+		if h.replicated {
+			h.toDelete = append(h.toDelete, deadKey{it.DB, bytes.Clone(it.Key)})
+		}
 		return nil
 	}
 	db := h.st.DB(it.DB)

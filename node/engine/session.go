@@ -5,6 +5,7 @@ package engine
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 
 	"github.com/espalier-io/espalier/node/command"
@@ -58,6 +59,7 @@ type Session struct {
 	downstream *downstream // it is a replica of ours
 	streamed   int64       // stream offset behind its last command, for WAIT
 	onKill     func()      // ends a session that has no connection (CLIENT KILL TYPE master)
+	link       net.Conn    // what such a session feeds from
 
 	createdAt int64 // e.clock
 	lastUsed  int64 // e.clock
@@ -136,6 +138,17 @@ func (s *Session) KeepAlive() {
 	if s.downstream != nil {
 		s.e.replicaAlive(s)
 	}
+}
+
+// addresses are both ends of a session's connection, as CLIENT LIST shows them.
+func (s *Session) addresses() (remote, local string) {
+	switch {
+	case s.conn != nil:
+		return s.conn.RemoteAddr(), s.conn.LocalAddr()
+	case s.link != nil:
+		return s.link.RemoteAddr().String(), s.link.LocalAddr().String()
+	}
+	return "", ""
 }
 
 // local tells whether the client is on this machine.

@@ -27,7 +27,6 @@ type spool struct {
 	memory  *repl.Backlog // the first bytes; blocks go as they are read
 	readers []*spoolSegment
 	file    *os.File // what follows, nil until it is needed
-	noFile  bool     // none can be made
 	closed  bool     // nobody wants it any more
 
 	inMemory atomic.Int64 // bytes that went to memory

@@ -197,7 +197,7 @@ func (l *masterLink) follow(f repl.Follow) {
 	l.stream = repl.NewStream(f.DB)
 	s := e.newSession(nil)
 	s.fromMaster, s.authenticated = true, true
-	s.onKill = l.close
+	s.onKill, s.link = l.close, l.conn
 	l.session = s
 	if f.DB < 0 || f.DB >= e.store.NumDBs() {
 		e.replication.later = append(e.replication.later, repl.Unappliable{Link: l.id,

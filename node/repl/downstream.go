@@ -82,7 +82,10 @@ type downstream struct {
 	fullSyncs, partialOK, partialErr int64
 }
 
-func (d *downstream) init() { d.held = make(map[SnapshotID]bool) }
+func (d *downstream) init() {
+	d.held = make(map[SnapshotID]bool)
+	d.ticks = 1 // the first ping comes after a period
+}
 
 func (d *downstream) find(id PeerID) *peer {
 	for _, p := range d.peers {
