@@ -45,10 +45,6 @@ func (e *Engine) info(ctx *command.Context) {
 	ctx.Reply.Verbatim("txt", string(e.sections.Text(texts(ctx.Argv[1:])...)))
 }
 
-// Info is the text of INFO with the given sections, for who asks from within
-// the process.
-func (e *Engine) Info(sections ...string) string { return string(e.sections.Text(sections...)) }
-
 func (e *Engine) infoServer(f *info.Fields) {
 	executable, _ := os.Executable() // "" where the system does not tell
 	up := time.Duration(e.clock)

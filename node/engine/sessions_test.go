@@ -142,7 +142,7 @@ func TestClientPause(t *testing.T) {
 	want(t, admin.Ask(t, "CLIENT", "PAUSE", "100000", "WRITE"), "OK")
 	want(t, reader.Ask(t, "GET", "a"), "(nil)")
 	writer.Send(t, "EXEC")
-	awaitBlocked(t, n, 1)
+	awaitInfo(t, reader, "clients", "blocked_clients:1")
 	want(t, reader.Ask(t, "GET", "a"), "(nil)")
 	want(t, admin.Ask(t, "CLIENT", "UNPAUSE"), "OK")
 	v, err := writer.Receive()
@@ -159,20 +159,6 @@ func TestClientPause(t *testing.T) {
 	if took := time.Since(begin); took < 30*time.Millisecond {
 		t.Errorf("answered after %v in spite of the pause", took)
 	}
-}
-
-// awaitBlocked waits until so many clients wait.
-func awaitBlocked(t *testing.T, n *difftest.Node, count int) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		n.Engine.Lock()
-		text := n.Engine.Info("clients")
-		n.Engine.Unlock()
-		if strings.Contains(text, fmt.Sprintf("blocked_clients:%d\r\n", count)) {
-			return
-		}
-	}
-	t.Fatalf("not %d clients wait", count)
 }
 
 func TestOutputLimits(t *testing.T) {

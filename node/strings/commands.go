@@ -51,8 +51,8 @@ func Commands() []command.Spec {
 		tips(spec("msetnx", -3, command.Write|command.DenyOOM, []command.KeySpec{{Flags: command.KeyOW | command.KeyInsert, Index: 1, Last: -1, Step: 2}}, "1.0.1",
 			"O(N) where N is the number of keys to set.", "Set multiple keys to multiple values, only if none of the keys exist", msetNX), "request_policy:multi_shard", "response_policy:agg_min"),
 		spec("psetex", 4, command.Write|command.DenyOOM, over, "2.6.0", "O(1)", "Set the value and expiration in milliseconds of a key", psetEx),
-		spec("set", -3, command.Write|command.DenyOOM, []command.KeySpec{{Notes: "RW and ACCESS due to the optional `GET` argument", Flags: command.KeyRW | command.KeyAccess | command.KeyUpdate | command.KeyVariableFlags, Index: 1}},
-			"1.0.0", "O(1)", "Set the string value of a key", set),
+		refined(spec("set", -3, command.Write|command.DenyOOM, []command.KeySpec{{Notes: "RW and ACCESS due to the optional `GET` argument", Flags: command.KeyRW | command.KeyAccess | command.KeyUpdate | command.KeyVariableFlags, Index: 1}},
+			"1.0.0", "O(1)", "Set the string value of a key", set), setKeys),
 		spec("setex", 4, command.Write|command.DenyOOM, over, "2.0.0", "O(1)", "Set the value and expiration of a key", setEx),
 		spec("setnx", 3, write, insert, "1.0.0", "O(1)", "Set the value of a key, only if the key does not exist", setNX),
 		spec("setrange", 4, command.Write|command.DenyOOM, update, "2.2.0", "O(1), not counting the time taken to copy the new string in place.",
@@ -66,6 +66,26 @@ func Commands() []command.Spec {
 func tips(s command.Spec, tips ...string) command.Spec {
 	s.Tips = tips
 	return s
+}
+
+// refined adds what a call's arguments tell of its keys.
+func refined(s command.Spec, refine func(argv [][]byte, refs []command.KeyRef) []command.KeyRef) command.Spec {
+	s.Refine = refine
+	return s
+}
+
+// setKeys: only with GET does SET read what it overwrites.
+func setKeys(argv [][]byte, refs []command.KeyRef) []command.KeyRef {
+	flags := command.KeyOW | command.KeyUpdate
+	for _, arg := range argv[min(3, len(argv)):] {
+		if bytes.EqualFold(arg, []byte("GET")) {
+			flags = command.KeyRW | command.KeyAccess | command.KeyUpdate
+		}
+	}
+	for i := range refs {
+		refs[i].Flags = flags
+	}
+	return refs
 }
 
 // replaced marks a command that Redis keeps for old clients only.
