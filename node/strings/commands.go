@@ -7,6 +7,8 @@
 package strings
 
 import (
+	"bytes"
+
 	"github.com/espalier-io/espalier/node/command"
 )
 
