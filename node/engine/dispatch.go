@@ -146,8 +146,8 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 		e.feedMonitors(s, cmd, argv)
 	}
 	cmd.Stats.Calls++
-	errors := e.stats.errorReplies - e.errorsAtCall
-	if errors != 0 {
+	errors := max(0, e.stats.errorReplies-e.errorsAtCall) // CONFIG RESETSTAT takes some back
+	if errors > 0 {
 		cmd.Stats.Failed++
 	}
 	e.errorsAtCall = outer + errors // those are not EXEC's own

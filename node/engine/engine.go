@@ -9,14 +9,19 @@
 // Session.Execute for each, and releases it; whatever else touches the data
 // set (the cron, the link to a master, a snapshot's slices, the control API)
 // takes the same lock. Unless its comment says otherwise, a method of this
-// package is called with the lock held.
+// package is called with the lock held. Nothing that waits for a disk or a
+// network holds it, but SAVE, SHUTDOWN's last save and DEBUG, which mean to.
 //
 // A call runs through: Session.Execute → the gates (gates.go: may this session
 // run this command now?) → the handler → the stream unit (propagate.go).
 // Handlers live in the command families and in this package's *_commands.go
 // files; they see a command.Context.
 //
-// Start reading at Engine, then dispatch.go.
+// Start reading at Engine, then dispatch.go. Then, as needed: sessions and what
+// makes them wait (session.go, blocking.go, transaction.go); what goes on by
+// itself (cron.go, expiry.go); the disk (snapshot.go, save.go, loading.go,
+// shutdown.go); replication (replication.go names its files) and the operator's
+// word (managed.go).
 package engine
 
 import (
