@@ -236,3 +236,25 @@ func TestSecurityOfHTTP(t *testing.T) {
 	}
 	want(t, n.Do(t, "EXISTS", "a"), "0")
 }
+
+func TestClientUnblock(t *testing.T) {
+	n := start(t)
+	admin, waiter := n.Dial(t), n.Dial(t)
+	id := fmt.Sprint(waiter.Ask(t, "CLIENT", "ID").Int)
+	want(t, admin.Ask(t, "CLIENT", "UNBLOCK", id), "0")
+	for reason, answer := range map[string]string{"TIMEOUT": "0", "ERROR": "UNBLOCKED client unblocked via CLIENT UNBLOCK"} {
+		waiter.Send(t, "WAIT", "1", "0")
+		awaitInfo(t, admin, "clients", "blocked_clients:1")
+		want(t, admin.Ask(t, "CLIENT", "UNBLOCK", id, reason), "1")
+		v, err := waiter.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, v, answer)
+	}
+	begin := time.Now()
+	want(t, waiter.Ask(t, "WAIT", "1", "30"), "0")
+	if took := time.Since(begin); took < 25*time.Millisecond {
+		t.Errorf("WAIT with a timeout of 30 ms took %v", took)
+	}
+}
