@@ -47,6 +47,9 @@ func benchmarkCalls(b *testing.B, call func(i int) [][]byte) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); {
 		e.Lock()
+		for j := range 16 {
+			s.Announce(calls[(i+j)%benchKeys])
+		}
 		e.BatchBegin()
 		for range 16 {
 			s.Execute(calls[i%benchKeys])
@@ -64,9 +67,12 @@ func TestExecuteDoesNotAllocate(t *testing.T) {
 	e, s := idleEngine(t)
 	set := [][]byte{[]byte("SET"), []byte("key"), []byte("a value that is no number")}
 	get := [][]byte{[]byte("GET"), []byte("key")}
+	outgrowCaches(e, s)
 	var spare []byte
 	allocs := testing.AllocsPerRun(1000, func() {
 		e.Lock()
+		s.Announce(set)
+		s.Announce(get)
 		e.BatchBegin()
 		s.Execute(set)
 		s.Execute(get)

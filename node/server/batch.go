@@ -74,6 +74,15 @@ func (b *batch) parse(p *resp.Parser, input []byte) run {
 // idle tells that a run has nothing for which the lock is needed.
 func (r *run) idle() bool { return r.first == r.last && r.err == nil }
 
+// announce shows the session the requests of r.
+func (b *batch) announce(s Session, r *run) {
+	for i := r.first; i < r.last; i++ {
+		if q := &b.requests[i]; q.from < q.to {
+			s.Announce(b.argv[q.from:q.to:q.to])
+		}
+	}
+}
+
 // execute runs the requests of r until one of them says otherwise, and returns
 // how much of the input they made up. A protocol error counts only when no
 // request comes before it: one of them may change the limits (AUTH), so the

@@ -259,6 +259,11 @@ func (l *loop) locked() {
 	h := l.server.handler
 	h.Lock()
 	if len(l.runs)+len(l.arrived)+len(l.departed) > 0 {
+		for i := range l.runs {
+			if r := &l.runs[i]; !r.conn.gone() {
+				l.batch.announce(r.conn.session, &r.run)
+			}
+		}
 		h.BatchBegin()
 		for i, c := range l.departed {
 			c.session.Disconnected()

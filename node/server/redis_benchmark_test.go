@@ -115,6 +115,7 @@ func (h *bare) BatchEnd()   {}
 
 func (h *bare) Connected(Conn) (Session, error) { return &bareSession{bare: h}, nil }
 
+func (s *bareSession) Announce([][]byte)               {}
 func (s *bareSession) KeepAlive()                      {}
 func (s *bareSession) ProtocolError(msg string)        { s.reply.Error("ERR " + msg) }
 func (s *bareSession) Limits() resp.Limits             { return resp.Limits{} }

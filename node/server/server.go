@@ -48,6 +48,11 @@ type Handler interface {
 
 // Session is one client in the engine.
 type Session interface {
+	// Announce shows a request that will be executed under the same
+	// acquisition of the lock, unless one before it prevents that. All of a
+	// batch's come before BatchBegin, so that what they need can be fetched
+	// from memory side by side.
+	Announce(argv [][]byte)
 	// Execute runs one request, which has at least one argument, and appends
 	// the replies inside the engine.
 	Execute(argv [][]byte) Verdict

@@ -293,6 +293,7 @@ func (c *stream) executeInput() {
 func (c *stream) executeRun(b *batch, r *run) (done int, v Verdict) {
 	h := c.server.handler
 	h.Lock()
+	b.announce(c.session, r)
 	h.BatchBegin()
 	done, v = b.execute(c.session, r)
 	h.BatchEnd()

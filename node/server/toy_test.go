@@ -43,6 +43,7 @@ type toySession struct {
 	waiting       string // key that BLOCK waits for
 	paused        bool
 	gone          bool
+	announced     int // requests that have not been executed since
 }
 
 func newToy(t testing.TB) *toy {
@@ -165,10 +166,19 @@ func (s *toySession) Disconnected() {
 	delete(s.toy.sessions, s)
 }
 
+func (s *toySession) Announce(argv [][]byte) {
+	s.check("Announce")
+	s.toy.expect(!s.toy.inBatch, "Announce inside a batch")
+	s.toy.expect(len(argv) > 0, "Announce of nothing")
+	s.announced++
+}
+
 func (s *toySession) Execute(argv [][]byte) Verdict {
 	s.check("Execute")
 	h := s.toy
 	h.expect(h.inBatch, "Execute outside a batch")
+	h.expect(s.announced > 0, "Execute of what was not announced")
+	s.announced--
 	w := &s.reply
 	switch string(argv[0]) {
 	case "PING":
