@@ -198,6 +198,7 @@ func (l *masterLink) follow(f repl.Follow) {
 	s := e.newSession(nil)
 	s.fromMaster, s.authenticated = true, true
 	s.onKill, s.link = l.close, l.conn
+	e.sessions[s.id] = s
 	l.session = s
 	if f.DB < 0 || f.DB >= e.store.NumDBs() {
 		e.replication.later = append(e.replication.later, repl.Unappliable{Link: l.id,
