@@ -79,6 +79,29 @@ func (w *watchedTree) master() (addr, password string) {
 	return net.JoinHostPort(f["ip"], f["port"]), ""
 }
 
+// settle waits until the replicas follow whom the Sentinels call the master: on
+// a machine that is slow for five seconds that can be another one now.
+func (w *watchedTree) settle() error {
+	return await("the watched tree settles", 60*time.Second, func() (bool, error) {
+		f, err := w.ask(w.sentinels[0])
+		if err != nil {
+			return false, err
+		}
+		for i, s := range w.servers {
+			if strconv.Itoa(s.port) == f["port"] {
+				w.servers[0], w.servers[i] = w.servers[i], w.servers[0]
+			}
+		}
+		for _, s := range w.servers[1:] {
+			f, err := s.replication()
+			if err != nil || f["master_link_status"] != "up" || f["master_port"] != strconv.Itoa(w.servers[0].port) {
+				return false, fmt.Errorf("%s: %s of %s, %w", s.addr(), f["role"], f["master_port"], err)
+			}
+		}
+		return true, nil
+	})
+}
+
 // promoted counts the failovers that the Sentinels agreed on.
 func (w *watchedTree) promoted() int {
 	f, err := w.ask(w.sentinels[0])
