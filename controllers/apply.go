@@ -31,11 +31,21 @@ import (
 // Each action carries the preconditions under which it was decided, and the
 // API server or the node checks them again. An outdated plan fails there,
 // harmlessly: the next pass decides anew.
-func (r *Reconciler) apply(ctx context.Context, o *observation, plan topology.Plan) error {
-	if err := r.ensureSupport(ctx, o); err != nil {
-		return err
+//
+// What stands around the members decides nothing. It is looked after before a
+// pod is made, which needs it, and when there is nothing else to do; a failover
+// does not wait for it.
+//
+// It gives whether everything was done. An action that was overtaken was not,
+// and is no error.
+func (r *Reconciler) apply(ctx context.Context, o *observation, plan topology.Plan) (done bool, err error) {
+	if len(plan.Actions) == 0 {
+		if err := r.ensureSupport(ctx, o); err != nil {
+			return false, err
+		}
 	}
 	var errs []error
+	done = true
 	for rest := plan.Actions; len(rest) > 0; {
 		n := 1
 		if !rest[0].Barrier() {
@@ -43,31 +53,50 @@ func (r *Reconciler) apply(ctx context.Context, o *observation, plan topology.Pl
 				n++
 			}
 		}
-		err := r.together(ctx, o, rest[:n])
-		if err != nil {
-			errs = append(errs, err)
-			if rest[0].Barrier() {
-				break
+		if slices.ContainsFunc(rest[:n], makesPod) {
+			if err := r.ensureSupport(ctx, o); err != nil {
+				return false, errors.Join(append(errs, err)...)
 			}
+		}
+		all, err := r.together(ctx, o, rest[:n])
+		done = done && all
+		errs = append(errs, err)
+		if !all && rest[0].Barrier() {
+			break
 		}
 		rest = rest[n:]
 	}
-	return errors.Join(append(errs, r.labelRoles(ctx, o))...)
+	return done, errors.Join(append(errs, r.labelRoles(ctx, o))...)
 }
 
-// together performs actions that do not depend on each other.
-func (r *Reconciler) together(ctx context.Context, o *observation, actions []topology.Action) error {
-	errs := make([]error, len(actions))
+func makesPod(a topology.Action) bool {
+	_, ok := a.(topology.CreatePod)
+	return ok
+}
+
+// together performs actions that do not depend on each other, and gives what
+// apply does.
+func (r *Reconciler) together(ctx context.Context, o *observation, actions []topology.Action) (done bool, err error) {
+	failed := make([]error, len(actions))
 	var wg sync.WaitGroup
 	for i, a := range actions {
-		wg.Go(func() {
-			if err := r.perform(ctx, o, a); err != nil {
-				errs[i] = fmt.Errorf("%s: %w", a, err)
-			}
-		})
+		wg.Go(func() { failed[i] = r.perform(ctx, o, a) })
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	done = true
+	var errs []error
+	for i, err := range failed {
+		switch {
+		case err == nil:
+			continue
+		case overtaken(err):
+			log.FromContext(ctx).V(1).Info("overtaken", "action", actions[i].String(), "because", err.Error())
+		default:
+			errs = append(errs, fmt.Errorf("%s: %w", actions[i], err))
+		}
+		done = false
+	}
+	return done, errors.Join(errs...)
 }
 
 func (r *Reconciler) perform(ctx context.Context, o *observation, action topology.Action) error {
@@ -97,10 +126,6 @@ func (r *Reconciler) perform(ctx context.Context, o *observation, action topolog
 		err = r.retractMaster(ctx, o, a)
 	default:
 		err = errors.New("the plan holds an action that nobody performs")
-	}
-	if overtaken(err) {
-		log.FromContext(ctx).V(1).Info("overtaken", "action", action.String(), "because", err.Error())
-		return err
 	}
 	if err == nil {
 		r.tell(o, action)
@@ -132,7 +157,10 @@ func (r *Reconciler) updateLedger(ctx context.Context, o *observation, a topolog
 		return err
 	}
 	o.ledger = stored
-	return r.ensureSupport(ctx, o) // the first ledger brings the group id, which members are configured with
+	if a.ResourceVersion == "" {
+		return r.ensureSupport(ctx, o) // the first ledger brings the group id, which members are configured with
+	}
+	return nil
 }
 
 func (r *Reconciler) createClaim(ctx context.Context, o *observation, a topology.CreateClaim) error {

@@ -65,6 +65,11 @@ const finalizerGroup = "espalier.io/stop-members"
 // watches and the prober come earlier.
 const resync = 10 * time.Second
 
+// overtakenPause is how long after a pass that was overtaken the next one comes
+// at the latest. The change that overtook it causes one at once, as a rule; a
+// node that refuses again and again does not.
+const overtakenPause = 100 * time.Millisecond
+
 // Reconciler grows and keeps alive the trees of all groups.
 type Reconciler struct {
 	client.Client               // writes, and reads that may be stale
@@ -80,8 +85,18 @@ type Reconciler struct {
 	AfterAction func(topology.Action)
 }
 
-// Reconcile makes one pass over one group.
+// Reconcile makes one pass over one group. A write that met a newer version of
+// its object is no error: the next pass begins soon, with what is there now.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	result, err := r.pass(ctx, req)
+	if apierrors.IsConflict(err) {
+		log.FromContext(ctx).V(1).Info("overtaken", "because", err.Error())
+		return ctrl.Result{RequeueAfter: overtakenPause}, nil
+	}
+	return result, err
+}
+
+func (r *Reconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	group := &v1alpha1.ReplicationGroup{}
 	if err := r.Live.Get(ctx, req.NamespacedName, group); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -102,7 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	plan := topology.Decide(seen.state, r.Now())
 	logPlan(ctx, seen, plan)
 
-	applied := r.apply(ctx, seen, plan)
+	done, applied := r.apply(ctx, seen, plan)
 	if err := r.writeStatus(ctx, seen, plan); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -111,6 +126,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if applied != nil {
 		return ctrl.Result{}, applied
+	}
+	if !done {
+		return ctrl.Result{RequeueAfter: overtakenPause}, nil
 	}
 	return nextPass(plan), nil
 }
