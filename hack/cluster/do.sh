@@ -6,6 +6,7 @@
 #
 #   do.sh load ARCHIVE                 gives every node the images of an archive
 #   do.sh pid NAMESPACE POD [CONTAINER]  prints the process id, on this machine, of a container's first process
+#   do.sh rerun NAMESPACE POD          kills a pod's only container and runs it again in the pod at once, behind everybody's back
 #   do.sh cut NODE                     takes the node's network away; its pods go on running, alone
 #   do.sh heal NODE                    gives it back
 #   do.sh freeze NODE                  stops the node's kubelet as it is (SIGSTOP); its pods go on
@@ -20,12 +21,13 @@ main() {
 	case "$verb:$#" in
 	load:1) load "$1" ;;
 	pid:2 | pid:3) container_pid "$@" ;;
+	rerun:2) rerun "$@" ;;
 	cut:1) set_link "$1" down ;;
 	heal:1) set_link "$1" up ;;
 	freeze:1) kill -STOP "$(pid_of "$1.kubelet")" ;;
 	thaw:1) kill -CONT "$(pid_of "$1.kubelet")" ;;
 	*)
-		sed -n '6,15s/^# \{0,1\}//p' "$0" >&2
+		sed -n '6,16s/^# \{0,1\}//p' "$0" >&2
 		exit 2
 		;;
 	esac
@@ -59,6 +61,12 @@ container_pid() {
 		fi
 	done
 	die "container $id of pod $namespace/$pod runs no process"
+}
+
+rerun() {
+	local node
+	node=$(kubectl --namespace "$1" get pod "$2" --output 'jsonpath={.spec.nodeName}')
+	in_node "${node#node-}" "$bin/rerun" "$1" "$2"
 }
 
 set_link() {

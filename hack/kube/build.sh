@@ -90,6 +90,7 @@ cluster() {
 	done
 	build provisioner hack/kube/addons ./provisioner
 	build coredns hack/kube/addons ./coredns
+	build rerun hack/kube ./rerun
 	build pause hack/image ./pause
 	image pause pause
 	image coredns coredns -user 0:0 # it listens on port 53
