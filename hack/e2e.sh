@@ -92,7 +92,7 @@ install_operator() {
 }
 
 run_test() {
-	(cd hack/e2e && "$ROOT/.work/e2e.test" -test.run "^$1\$" -test.v -test.timeout 15m)
+	(cd hack/e2e && "$ROOT/.work/e2e.test" -test.run "^$1\$" -test.v -test.parallel 5 -test.timeout 15m)
 }
 
 main

@@ -100,7 +100,7 @@ install_what_is_missing() {
 	local program missing=()
 	local -A packages=(
 		[containerd]=containerd [runc]=runc [/usr/lib/cni/bridge]=containernetworking-plugins
-		[iptables]=iptables [ip]=iproute2 [openssl]=openssl [nsenter]=util-linux [mount]=mount
+		[iptables]=iptables [ip]=iproute2 [openssl]=openssl [nsenter]=util-linux [mount]=mount [sysctl]=procps
 	)
 	for program in "${!packages[@]}"; do
 		command -v "$program" >/dev/null || missing+=("${packages[$program]}")
