@@ -52,19 +52,31 @@ func (t *table) prefetch(keys [][]byte) {
 		sum += load64(block) + load64(unsafe.Add(block, last/2&^7)) + load64(unsafe.Add(block, last))
 	}
 	for i := range keys {
-		if e := t.candidate(hashes[i], words[i]); e.p != nil {
-			sum += uint64(load32(e.p))
+		if h := t.candidate(hashes[i], words[i]); h != 0 {
+			sum += t.a.touch(h)
 		}
 	}
 	t.a.prefetched += sum
 }
 
+// touch loads the first cache line of a block and, where most small entries
+// end, the second. The one may lie at the very end of a chunk.
+func (a *arena) touch(h handle) uint64 {
+	const nearEnd = 56
+	p := a.ptr(h)
+	sum := uint64(load32(p))
+	if h&unitMask<<3 < chunkSize-nearEnd {
+		sum += uint64(*(*byte)(unsafe.Add(p, nearEnd)))
+	}
+	return sum
+}
+
 // candidate returns the first entry of a bucket with the hash's fingerprint,
 // most likely the one that a lookup will find.
-func (t *table) candidate(hash, word uint64) entry {
+func (t *table) candidate(hash, word uint64) handle {
 	n := wordCount(word)
 	if n == 0 {
-		return entry{}
+		return 0
 	}
 	group := t.a.ptr(handle(word & handleMask))
 	want := hash >> 56 * everyByte
@@ -72,10 +84,10 @@ func (t *table) candidate(hash, word uint64) entry {
 		x := binary.LittleEndian.Uint64((*[8]byte)(group)[:]) ^ want
 		if match := (x - everyByte) &^ x & highBits; match != 0 {
 			if i := bits.TrailingZeros64(match) >> 3; base+i < n {
-				return entry{t.a.ptr(load40(unsafe.Add(group, 8+i*5)))}
+				return load40(unsafe.Add(group, 8+i*5))
 			}
 		}
 		group = unsafe.Add(group, groupSize)
 	}
-	return entry{}
+	return 0
 }
