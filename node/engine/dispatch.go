@@ -14,6 +14,7 @@ import (
 // Execute runs one command of a client (server.Session).
 func (s *Session) Execute(argv [][]byte) server.Verdict {
 	e := s.e
+	e.ahead.fetch()
 	s.lastUsed = e.clock
 	before := s.reply.Len()
 

@@ -171,15 +171,12 @@ func (e *Engine) Unlock() { e.mu.Unlock() }
 // RunID is the identity of this process.
 func (e *Engine) RunID() string { return e.runID }
 
-// BatchBegin reads the clocks for the commands that follow, and fetches what
-// they will look up.
-func (e *Engine) BatchBegin() {
-	e.ahead.fetch()
-	e.readClock()
-}
+// BatchBegin reads the clocks for the commands that follow.
+func (e *Engine) BatchBegin() { e.readClock() }
 
 // BatchEnd publishes what the batch appended to the stream.
 func (e *Engine) BatchEnd() {
+	e.ahead.forget()
 	e.stopwatch.settle(e)
 	e.flushReplicas()
 }

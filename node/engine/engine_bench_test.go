@@ -47,10 +47,10 @@ func benchmarkCalls(b *testing.B, call func(i int) [][]byte) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); {
 		e.Lock()
+		e.BatchBegin()
 		for j := range 16 {
 			s.Announce(calls[(i+j)%benchKeys])
 		}
-		e.BatchBegin()
 		for range 16 {
 			s.Execute(calls[i%benchKeys])
 			i++
@@ -71,9 +71,9 @@ func TestExecuteDoesNotAllocate(t *testing.T) {
 	var spare []byte
 	allocs := testing.AllocsPerRun(1000, func() {
 		e.Lock()
+		e.BatchBegin()
 		s.Announce(set)
 		s.Announce(get)
-		e.BatchBegin()
 		s.Execute(set)
 		s.Execute(get)
 		e.BatchEnd()

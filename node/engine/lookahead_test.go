@@ -32,15 +32,16 @@ func TestAnnouncedCallsMayBeAnything(t *testing.T) {
 	defer e.Unlock()
 	s.TakeReplies(nil)
 	calls := []string{"NOSUCH key:1", "GET", "GET key:1 key:2", "EVAL x 9 key:1", "OBJECT", "OBJECT FREQ", "SORT", "MSET key:1",
-		"SELECT 3", "FLUSHALL", "SELECT 3", "SWAPDB 0 3", "MGET" + strings.Repeat(" key:1 nokey", 50), "DBSIZE"}
+		"SELECT 3", "FLUSHALL", "SELECT 3", "SWAPDB 0 3", "MGET" + strings.Repeat(" key:1 nokey", 50), "DBSIZE",
+		"DEL" + strings.Repeat(" key:1", 1000)}
+	e.BatchBegin()
 	for _, call := range calls {
 		s.Announce(words(call))
 	}
-	e.BatchBegin()
 	e.BatchEnd()
 	for _, call := range []string{"SELECT 3", "SET a 3", "SELECT 0", "SET a 0", "FLUSHDB", "SWAPDB 0 3", "MGET a key:1"} {
-		s.Announce(words(call))
 		e.BatchBegin()
+		s.Announce(words(call))
 		s.Execute(words(call))
 		e.BatchEnd()
 	}

@@ -9,6 +9,11 @@ import "github.com/espalier-io/espalier/node/resp"
 // with them the time for which others wait for it.
 const maxBatch = 1024
 
+// announced is about how many requests are announced together. What they need
+// is to be in the first caches, and its pages' addresses too, when they are
+// executed.
+const announced = 64
+
 // keptArguments is how many places for arguments a batch holds on to.
 const keptArguments = 64 * maxBatch
 

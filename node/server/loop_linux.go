@@ -259,11 +259,6 @@ func (l *loop) locked() {
 	h := l.server.handler
 	h.Lock()
 	if len(l.runs)+len(l.arrived)+len(l.departed) > 0 {
-		for i := range l.runs {
-			if r := &l.runs[i]; !r.conn.gone() {
-				l.batch.announce(r.conn.session, &r.run)
-			}
-		}
 		h.BatchBegin()
 		for i, c := range l.departed {
 			c.session.Disconnected()
@@ -276,8 +271,10 @@ func (l *loop) locked() {
 			l.arrived[i] = nil
 		}
 		l.arrived = l.arrived[:0]
-		for i := range l.runs {
-			l.execute(&l.runs[i])
+		for i := 0; i < len(l.runs); {
+			for end := l.announce(i); i < end; i++ {
+				l.execute(&l.runs[i])
+			}
 		}
 		h.BatchEnd()
 		l.takeNotes()
@@ -288,6 +285,18 @@ func (l *loop) locked() {
 		}
 	}
 	h.Unlock()
+}
+
+// announce shows their sessions the requests of the runs from first on, until
+// it is enough for now, and returns the first run that it left.
+func (l *loop) announce(first int) (next int) {
+	enough := l.runs[first].first + announced
+	for next = first; next < len(l.runs) && l.runs[next].first < enough; next++ {
+		if r := &l.runs[next]; !r.conn.gone() {
+			l.batch.announce(r.conn.session, &r.run)
+		}
+	}
+	return next
 }
 
 // execute runs the requests of one connection. The memory for their replies is

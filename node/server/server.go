@@ -48,10 +48,10 @@ type Handler interface {
 
 // Session is one client in the engine.
 type Session interface {
-	// Announce shows a request that will be executed under the same
-	// acquisition of the lock, unless one before it prevents that. All of a
-	// batch's come before BatchBegin, so that what they need can be fetched
-	// from memory side by side.
+	// Announce shows a request that will be executed in the same batch, unless
+	// one before it prevents that. Several are announced before the first of
+	// them is executed, so that what they need can be fetched from memory side
+	// by side.
 	Announce(argv [][]byte)
 	// Execute runs one request, which has at least one argument, and appends
 	// the replies inside the engine.

@@ -293,8 +293,8 @@ func (c *stream) executeInput() {
 func (c *stream) executeRun(b *batch, r *run) (done int, v Verdict) {
 	h := c.server.handler
 	h.Lock()
-	b.announce(c.session, r)
 	h.BatchBegin()
+	b.announce(c.session, r)
 	done, v = b.execute(c.session, r)
 	h.BatchEnd()
 	c.parser.Limits = c.session.Limits()

@@ -168,7 +168,7 @@ func (s *toySession) Disconnected() {
 
 func (s *toySession) Announce(argv [][]byte) {
 	s.check("Announce")
-	s.toy.expect(!s.toy.inBatch, "Announce inside a batch")
+	s.toy.expect(s.toy.inBatch, "Announce outside a batch")
 	s.toy.expect(len(argv) > 0, "Announce of nothing")
 	s.announced++
 }
