@@ -110,7 +110,7 @@ with_progress() {
 }
 
 start_cluster() {
-	if kubectl --request-timeout=3s get --raw /readyz >/dev/null 2>&1; then
+	if kubectl wait nodes --all --for=condition=Ready --timeout=15s --request-timeout=5s >/dev/null 2>&1; then
 		tell "It is up already."
 		return
 	fi

@@ -20,6 +20,7 @@ set -euo pipefail
 namespace=espalier-system
 tests=(
 	"TestGrowth|star, chain, tree: grown, fed, unchanged"
+	"TestScale|members are taken away and added"
 	"TestRefusals|wrong manifests are refused"
 	"TestDisk|every member stops at once, with disks"
 	"TestFailures|master, relay, leaf: killed, deleted"
@@ -30,9 +31,11 @@ tests=(
 
 main() {
 	command -v go >/dev/null || die "Go is not installed: https://go.dev/doc/install"
-	if [ -n "${KUBECONFIG:-}" ]; then
+	local own=$ROOT/.work/cluster/kubeconfig
+	if [ -n "${KUBECONFIG:-}" ] && ! [ "$KUBECONFIG" -ef "$own" ]; then
 		other_cluster
 	else
+		[ -z "${KUBECONFIG:-}" ] || E2E_KEEP=1 # named, so wanted as it is
 		own_cluster
 	fi
 	step "install the operator with Helm" install_operator

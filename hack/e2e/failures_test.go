@@ -6,6 +6,7 @@
 package e2e
 
 import (
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func TestFailures(t *testing.T) {
 		do   func(t *testing.T, pod string)
 	}{
 		{"SIGKILL", func(t *testing.T, pod string) { g.sigkill(t, pod) }},
+		{"container-stop", func(t *testing.T, pod string) { g.signal(t, pod, syscall.SIGTERM) }},
 		{"pod-delete", func(t *testing.T, pod string) { g.deletePod(t, pod) }},
 		{"pod-delete-at-once", func(t *testing.T, pod string) { g.deletePod(t, pod, client.GracePeriodSeconds(0)) }},
 	}

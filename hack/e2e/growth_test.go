@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,18 +130,19 @@ func objects(t *testing.T, namespace string) map[string]string {
 		name  string
 		list  client.ObjectList
 		whole bool
+		only  client.MatchingLabels
 	}{
-		{"ledger", &v1alpha1.ReplicationLedgerList{}, true},
-		{"service", &corev1.ServiceList{}, true},
-		{"configmap", &corev1.ConfigMapList{}, true},
-		{"secret", &corev1.SecretList{}, true},
-		{"endpointslice", &discoveryv1.EndpointSliceList{}, true},
-		{"group", &v1alpha1.ReplicationGroupList{}, false},
-		{"pod", &corev1.PodList{}, false},
-		{"claim", &corev1.PersistentVolumeClaimList{}, false},
-		{"budget", &policyv1.PodDisruptionBudgetList{}, false},
+		{"ledger", &v1alpha1.ReplicationLedgerList{}, true, nil},
+		{"service", &corev1.ServiceList{}, true, nil},
+		{"configmap", &corev1.ConfigMapList{}, true, nil},
+		{"secret", &corev1.SecretList{}, true, nil},
+		{"endpointslice", &discoveryv1.EndpointSliceList{}, true, client.MatchingLabels{discoveryv1.LabelManagedBy: resources.EndpointSliceManager}},
+		{"group", &v1alpha1.ReplicationGroupList{}, false, nil},
+		{"pod", &corev1.PodList{}, false, nil},
+		{"claim", &corev1.PersistentVolumeClaimList{}, false, nil},
+		{"budget", &policyv1.PodDisruptionBudgetList{}, false, nil},
 	} {
-		if err := api(t).List(t.Context(), kind.list, client.InNamespace(namespace)); err != nil {
+		if err := api(t).List(t.Context(), kind.list, client.InNamespace(namespace), kind.only); err != nil {
 			t.Fatal(err)
 		}
 		if err := meta.EachListItem(kind.list, func(o runtime.Object) error {
@@ -156,6 +158,30 @@ func objects(t *testing.T, namespace string) map[string]string {
 		}
 	}
 	return versions
+}
+
+// TestScale takes members away and adds some, under the hands of clients that
+// write.
+func TestScale(t *testing.T) {
+	g := grow(t, namespace(t, "scale"), "fan", instances("fan", 5, 2), tree5)
+	w := g.write("scale")
+	stop := sync.OnceValue(w.Stop)
+	defer stop()
+	for _, to := range []struct {
+		members int
+		shape   string
+	}{{3, star3}, {6, "((()())(()))"}} {
+		if err := w.Await(50, 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		mustKubectl(t, "", "--namespace", g.Key.Namespace, "scale", "replicationgroup", g.Key.Name, "--replicas", strconv.Itoa(to.members))
+		g.shape = to.shape
+		g.settle(t, 1, 90*time.Second)
+	}
+	g.holds(t, stop())
+	if epoch := g.epoch(t); epoch != 1 {
+		t.Errorf("epoch %d: scaling changed the master", epoch)
+	}
 }
 
 // TestRefusals applies what is wrong; kubectl says where and why.

@@ -81,12 +81,18 @@ func needProcesses(t *testing.T) {
 // gives the moment.
 func (g *group) sigkill(t *testing.T, pod string) time.Time {
 	t.Helper()
+	return g.signal(t, pod, syscall.SIGKILL)
+}
+
+// signal sends a signal to the process of a pod, and gives the moment.
+func (g *group) signal(t *testing.T, pod string, signal syscall.Signal) time.Time {
+	t.Helper()
 	pid, err := process(t.Context(), g.api, g.pod(pod))
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := time.Now()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(pid, signal); err != nil {
 		t.Fatal(err)
 	}
 	return at
