@@ -20,7 +20,8 @@ import (
 // the data set's old state, whatever the replicas do. Where no file can be
 // made, the snapshot waits for them.
 type spool struct {
-	dir string
+	dir   string
+	limit int64 // bytes in memory unread
 
 	mu      sync.Mutex
 	room    *sync.Cond    // a reader has read, or left
@@ -34,13 +35,13 @@ type spool struct {
 	whole    atomic.Bool // the last byte is there
 }
 
-// spoolLimit is how much of a snapshot may lie in memory unread.
+// spoolLimit is how much of a snapshot may lie in memory unread, in bytes.
 const spoolLimit = 64 << 20
 
 var errNobodyReads = errors.New("no replica is left to send the snapshot to")
 
 func newSpool(dir string) *spool {
-	s := &spool{dir: dir, memory: repl.NewBacklog(repl.DefaultBacklogSize, 1)}
+	s := &spool{dir: dir, limit: spoolLimit, memory: repl.NewBacklog(repl.DefaultBacklogSize, 1)}
 	s.room = sync.NewCond(&s.mu)
 	return s
 }
@@ -52,10 +53,17 @@ func (r *replication) join(id repl.PeerID, s *spool, mark string) {
 	if d == nil {
 		return
 	}
-	seg := &spoolSegment{s: s, cursor: s.memory.CursorAt(1), wake: d.s.conn.Flush, end: r.transferEnd(d)}
-	s.readers = append(s.readers, seg)
+	seg := s.read(d.s.conn.Flush, r.transferEnd(d))
 	d.feed.add(&rawSegment{rest: []byte("$EOF:" + mark + "\r\n")})
 	d.send(seg)
+}
+
+// read makes a segment that gives all that will be written. wake is called when
+// there is more, end when all of it was taken.
+func (s *spool) read(wake func(), end func(error)) *spoolSegment {
+	seg := &spoolSegment{s: s, cursor: s.memory.CursorAt(1), wake: wake, end: end}
+	s.readers = append(s.readers, seg)
+	return seg
 }
 
 // fill writes a snapshot and the mark behind it. Called without the lock.
@@ -85,7 +93,7 @@ func (s *spool) Write(p []byte) (int, error) {
 
 func (s *spool) write(p []byte) error {
 	for !s.closed && s.file == nil {
-		if s.unread()+int64(len(p)) <= spoolLimit {
+		if s.unread()+int64(len(p)) <= s.limit {
 			s.memory.Append(p)
 			s.inMemory.Add(int64(len(p)))
 			return nil
@@ -150,7 +158,7 @@ func (s *spool) leave(seg *spoolSegment) {
 type spoolSegment struct {
 	s      *spool
 	cursor *repl.Cursor
-	read   int64 // bytes passed that were in memory
+	taken  int64 // bytes passed that were in memory
 	rest   *fileSegment
 	wake   func()
 	end    func(error)
@@ -162,7 +170,7 @@ func (g *spoolSegment) peek(dst [][]byte) ([][]byte, bool) {
 	}
 	// The order of these questions matters: once it is whole nothing changes.
 	whole := g.s.whole.Load()
-	if g.read < g.s.inMemory.Load() {
+	if g.taken < g.s.inMemory.Load() {
 		return g.cursor.Peek(dst), false
 	}
 	inFile := g.s.inFile.Load()
@@ -188,7 +196,7 @@ func (g *spoolSegment) advance(n int) {
 		return
 	}
 	g.cursor.Advance(n)
-	g.read += int64(n)
+	g.taken += int64(n)
 	g.s.mu.Lock()
 	g.s.room.Broadcast()
 	g.s.mu.Unlock()
@@ -199,7 +207,7 @@ func (g *spoolSegment) ready() bool {
 	if g.rest != nil {
 		return len(g.rest.rest) > 0 || g.rest.at < g.s.inFile.Load()
 	}
-	return g.read < g.s.inMemory.Load()
+	return g.taken < g.s.inMemory.Load()
 }
 
 func (g *spoolSegment) fail(err error) {
