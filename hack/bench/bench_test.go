@@ -54,6 +54,16 @@ func TestVerdictIsTheMediansOfThePairs(t *testing.T) {
 	}
 }
 
+func TestLoadsAreNamed(t *testing.T) {
+	l := load{command: "SET", pipeline: 16, requests: 10, keys: 100_000}
+	if got, want := l.String(), "SET, pipeline 16, 100k keys"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := thousands(6_000_000), "6M"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestKeysAndValuesHaveTheirLength(t *testing.T) {
 	for _, i := range []int{0, 5_999_999} {
 		if k, v := key(nil, i), value(nil, i); len(k) != 16 || len(v) != valueSize {

@@ -24,8 +24,6 @@ func (c *campaign) describe(w io.Writer) error {
 		fmt.Fprintf(w, "%-10s%s\n", line[0], strings.TrimSpace(string(out)))
 	}
 	fmt.Fprintf(w, "%-10s%s, both\n", "options", quoted(options))
-	fmt.Fprintf(w, "%-10sredis-benchmark %s\n", "command", strings.Join(load{"set|get", 1, c.plain}.args(0, c.keySpace)[4:], " "))
-	fmt.Fprintf(w, "%-10sredis-benchmark %s\n", "", strings.Join(load{"set|get", 16, c.batched}.args(0, c.keySpace)[4:], " "))
 	fmt.Fprintf(w, "%-10s%d × %s, %s, %s\n", "machine", runtime.NumCPU(), cpuModel(), kernel(), runtime.Version())
 	// Other work on the machine makes the figures worse, not the ratios wrong.
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {

@@ -46,18 +46,18 @@ func main() {
 type campaign struct {
 	node, redis string // binaries
 
-	pairs    int // of measurements, for each row of throughput
+	pairs    int // of measurements, for each load
 	plain    int // requests of one measurement, pipeline 1
 	batched  int // the same, pipeline 16
-	keySpace int // keys under the load
-	keys     int // for the resident memory
+	fewKeys  int
+	manyKeys int // for the resident memory
 }
 
 // size takes about four minutes, or half of one for a quick look, on two CPUs.
 func (c *campaign) size(short bool) {
-	c.pairs, c.plain, c.batched, c.keySpace, c.keys = 9, 150_000, 1_500_000, 100_000, 6_000_000
+	c.pairs, c.plain, c.batched, c.fewKeys, c.manyKeys = 9, 150_000, 1_500_000, 100_000, 6_000_000
 	if short {
-		c.pairs, c.plain, c.batched, c.keys = 3, 50_000, 500_000, 1_000_000
+		c.pairs, c.plain, c.batched, c.manyKeys = 3, 50_000, 500_000, 1_000_000
 	}
 }
 

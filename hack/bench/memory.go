@@ -9,47 +9,50 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/espalier-io/espalier/node/resp"
 )
 
-// memory measures the resident bytes for each key of a large data set. Both
+// memory measures the resident bytes for each key of a large data set, and the
+// throughput where next to nothing of it is in the processor's caches. Both
 // servers are filled with the same keys in the same order, and every key is
 // read once, which also lets redis-server finish growing its table: it moves a
 // bucket with each access.
 func (c *campaign) memory(ctx context.Context, t *table) error {
-	r := row{name: fmt.Sprintf("%d million keys", c.keys/1_000_000), unit: "resident bytes/key", digits: 1, aim: 0.75}
-	var perKey [2]float64
-	for i, s := range []struct{ name, binary string }{{"node", c.node}, {"redis-server", c.redis}} {
-		bytes, err := c.residentOf(ctx, s.name, s.binary)
+	servers, err := c.startPair(ctx)
+	if err != nil {
+		return err
+	}
+	defer servers.stop()
+	var perKey []float64
+	for _, p := range servers.both() {
+		bytes, err := c.residentWithKeys(p)
 		if err != nil {
 			return err
 		}
-		perKey[i] = float64(bytes) / float64(c.keys)
+		perKey = append(perKey, float64(bytes)/float64(c.manyKeys))
 	}
+	r := row{name: thousands(c.manyKeys) + " keys", unit: "resident bytes/key", digits: 1, aim: 0.75}
 	r.add(perKey[0], perKey[1])
 	t.rows = append(t.rows, r)
-	return nil
+	return c.measureAll(ctx, servers, []load{
+		{"SET", 16, c.batched, c.manyKeys, 0, 0},
+		{"GET", 16, c.batched, c.manyKeys, 0, 0},
+	}, t)
 }
 
-func (c *campaign) residentOf(ctx context.Context, name, binary string) (int64, error) {
-	p, err := startPeer(ctx, name, binary)
-	if err != nil {
-		return 0, err
-	}
-	defer p.stop()
+func (c *campaign) residentWithKeys(p *peer) (int64, error) {
 	begin := time.Now()
-	if err := fill(p, c.keys); err != nil {
+	if err := fill(p, c.manyKeys); err != nil {
 		return 0, err
 	}
-	if err := check(p, c.keys); err != nil {
+	if err := check(p, c.manyKeys); err != nil {
 		return 0, err
 	}
 	bytes, err := p.resident()
-	fmt.Fprintf(os.Stderr, "%s: %d keys written and read in %.1f s, %d MiB resident\n",
-		name, c.keys, time.Since(begin).Seconds(), bytes>>20)
+	fmt.Printf("%s: %d keys written and read in %.1f s, %d MiB resident\n",
+		p.name, c.manyKeys, time.Since(begin).Seconds(), bytes>>20)
 	return bytes, err
 }
 

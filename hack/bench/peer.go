@@ -152,6 +152,8 @@ func (c *campaign) startPair(ctx context.Context) (pair, error) {
 	return pair{node, redis}, nil
 }
 
+func (p pair) both() []*peer { return []*peer{p.node, p.redis} }
+
 func (p pair) stop() {
 	p.node.stop()
 	p.redis.stop()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // row is one figure of both servers, measured in pairs.
@@ -64,7 +65,7 @@ func median(values []float64) float64 {
 type table struct{ rows []row }
 
 func (t *table) print(w io.Writer) {
-	const format = "%-18s %-19s %10s %13s   %-20s %s\n"
+	const format = "%-28s %-19s %9s %13s   %-20s %s\n"
 	fmt.Fprintf(w, "\n"+format, "", "", "node", "redis-server", "ratio (min–max)", "aim")
 	for i := range t.rows {
 		r := &t.rows[i]
@@ -74,7 +75,8 @@ func (t *table) print(w io.Writer) {
 		if len(ratios) == 1 {
 			ratio = fmt.Sprintf("%.2f×", ratios[0])
 		}
-		fmt.Fprintf(w, format, r.name, r.unit, number(median(r.node)), number(median(r.redis)), ratio, r.verdict())
+		line := fmt.Sprintf(format, r.name, r.unit, number(median(r.node)), number(median(r.redis)), ratio, r.verdict())
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
 	}
 	fmt.Fprintln(w, "\nMedians; each ratio is of two measurements that followed each other.")
 }
