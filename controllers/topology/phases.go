@@ -5,6 +5,7 @@ package topology
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -172,7 +173,6 @@ func (p *pass) fence(format string, args ...any) {
 
 // fencing gathers promises and elects (steps 4 to 6).
 func (p *pass) fencing() {
-	p.retract()
 	for _, m := range p.members {
 		if n := m.node(); p.obeys(m) && n.Promised < p.led.Epoch && n.Epoch < p.led.Epoch {
 			p.do(Promise{Target: m.target(), GroupID: p.led.GroupID, Epoch: p.led.Epoch, Why: "a new master is chosen"})
@@ -219,6 +219,21 @@ func (p *pass) fenced() bool {
 	return false
 }
 
+// retractIfHeldUp takes the endpoint of the master before away where its
+// successor is held up. While the failover goes on from pass to pass it stays:
+// nobody answers there, or with READONLY, and proxies that limit how often they
+// follow an endpoint (kube-proxy: once a second) then follow the new master at
+// once, not a second after the removal.
+func (p *pass) retractIfHeldUp() {
+	if p.led == nil || p.led.Phase == PhaseOpen {
+		return
+	}
+	stalled := slices.ContainsFunc(p.waits, func(w blocker) bool { return w.stalled })
+	if stalled || len(p.actions) == 0 && len(p.changes) == 0 {
+		p.retract()
+	}
+}
+
 func (p *pass) retract() {
 	if p.state.Published != nil {
 		retract := RetractMaster{Why: "no master may serve now"}
@@ -248,7 +263,6 @@ func (p *pass) offered() {
 	case n.Position != p.from(g):
 		p.fence("%s was to become master at %s and stands at %s", m.name, p.from(g), n.Position)
 	default:
-		p.retract()
 		p.grantMaster(m)
 	}
 }
@@ -257,7 +271,6 @@ func (p *pass) offered() {
 // it needs no fencing; but what it holds was the best there is, so it is given
 // up only for a candidate that holds as much.
 func (p *pass) missChosen(m *member) {
-	p.retract()
 	refused := len(p.refusals)
 	b := p.ballot()
 	p.refusals = p.refusals[:refused]

@@ -200,6 +200,7 @@ const (
 // finish puts the ledger update before the actions and adds what there is to
 // tell.
 func (p *pass) finish() Plan {
+	p.retractIfHeldUp()
 	out := Plan{Refusals: p.refusals}
 	if len(p.changes) > 0 {
 		update := UpdateLedger{Ledger: *p.led, What: strings.Join(p.changes, "; "), Why: strings.Join(p.why, " ")}
