@@ -7,7 +7,9 @@
 # shellcheck shell=bash
 
 zones=(a b c)
-proxy_flags=(--kubeconfig="$work/pki/kube-proxy.kubeconfig" --proxy-mode=iptables --cluster-cidr="$pods"
+# kube-proxy writes its rules at most every 100 ms instead of every second: how
+# long a client waits for a new endpoint would be the proxy's rhythm otherwise.
+proxy_flags=(--iptables-min-sync-period=100ms --kubeconfig="$work/pki/kube-proxy.kubeconfig" --proxy-mode=iptables --cluster-cidr="$pods"
 	--conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0s --conntrack-tcp-timeout-close-wait=0s)
 
 # make_cgroups makes the cgroup that all processes start in and one for the pods
