@@ -280,7 +280,7 @@ func answerOf(s controlapi.State, err error, since time.Time) topology.Answer {
 		Phase: topology.NodePhase(s.Phase), Role: topology.Role(s.Role),
 		Epoch: s.Epoch, Promised: s.Promised, Open: s.Open, Frozen: s.Frozen,
 		Position: topology.Position(s.Position), Replid2: s.Replid2, Offset2: s.Offset2,
-		Complete: s.Complete, LocalWrites: s.LocalWrites, Keys: s.Keys,
+		Complete: s.Complete, LocalWrites: s.LocalWrites, Keys: s.Keys, Linked: s.Linked,
 		Link: topology.Link(s.Link), LinkReason: s.LinkReason, Idle: time.Duration(s.IdleSecs) * time.Second,
 		Disk: topology.Disk{
 			AOF: s.Persistence.AOF, AOFOK: s.Persistence.AOFOK, Fsync: s.Persistence.Fsync,

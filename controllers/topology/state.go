@@ -198,6 +198,11 @@ type NodeState struct {
 	LocalWrites bool
 	Keys        int64
 
+	// Linked: its link was up under its present grant, and is, or was until a few
+	// seconds before it was lost or frozen: only then is the copy known to be a
+	// recent one.
+	Linked bool
+
 	Upstream   string // run id of the process it was told to follow, "" without one
 	Link       Link
 	LinkReason string

@@ -49,27 +49,31 @@ const (
 // State is a node's own word about itself; at most 512 bytes in JSON in the
 // usual case, hence the short names.
 type State struct {
-	RunID    string `json:"run"`               // 40 hex digits, new with every process
-	GroupID  string `json:"group,omitempty"`   // the group it belongs to, "" before it knows
-	Managed  bool   `json:"managed,omitempty"` // started with the directive `managed yes`
+	RunID    string `json:"run"`             // 40 hex digits, new with every process
+	GroupID  string `json:"group,omitempty"` // the group it belongs to, "" before it knows
+	Managed  bool   `json:"op,omitempty"`    // started with the directive `managed yes`
 	Phase    Phase  `json:"phase"`
 	Role     Role   `json:"role,omitempty"`
-	Epoch    uint64 `json:"epoch,omitempty"`    // of the grant it serves under
-	Promised uint64 `json:"promised,omitempty"` // it accepts no grant of a lower epoch
-	Open     bool   `json:"open,omitempty"`     // master: renewed since its grant, takes writes
-	Frozen   bool   `json:"frozen,omitempty"`   // promised a higher epoch: link cut, no writes, position stands still
+	Epoch    uint64 `json:"epoch,omitempty"`  // of the grant it serves under
+	Promised uint64 `json:"prom,omitempty"`   // it accepts no grant of a lower epoch
+	Open     bool   `json:"open,omitempty"`   // master: renewed since its grant, takes writes
+	Frozen   bool   `json:"frozen,omitempty"` // promised a higher epoch: link cut, no writes, position stands still
 
 	Position           // replid and offset of the data set
 	Replid2     string `json:"replid2,omitempty"`
-	Offset2     int64  `json:"offset2,omitempty"`  // first offset that replid2 no longer covers
-	Complete    bool   `json:"complete,omitempty"` // finished a sync, or loaded its disk whole, or was granted as master
-	LocalWrites bool   `json:"local,omitempty"`    // writes of its own as a writable replica: barred from election
-	Keys        int64  `json:"keys,omitempty"`     // in all databases
+	Offset2     int64  `json:"offset2,omitempty"` // first offset that replid2 no longer covers
+	Complete    bool   `json:"full,omitempty"`    // finished a sync, or loaded its disk whole, or was granted as master
+	LocalWrites bool   `json:"local,omitempty"`   // writes of its own as a writable replica: barred from election
+	Keys        int64  `json:"keys,omitempty"`    // in all databases
 
-	Upstream   *Upstream `json:"up,omitempty"`     // replica: whom it was told to follow
-	Link       Link      `json:"link,omitempty"`   // replica: state of the link to it
-	LinkReason string    `json:"reason,omitempty"` // why the link is not up, for people
-	IdleSecs   int64     `json:"idle,omitempty"`   // replica: seconds since the last byte from the upstream
+	Upstream *Upstream `json:"up,omitempty"` // replica: whom it was told to follow
+	// Linked: a replica's link was up under its present grant, and it is, or was
+	// until a few seconds before it was lost or frozen. Only such a copy is known
+	// to be a recent one.
+	Linked     bool   `json:"linked,omitempty"`
+	Link       Link   `json:"link,omitempty"`   // replica: state of the link to it
+	LinkReason string `json:"reason,omitempty"` // why the link is not up, for people
+	IdleSecs   int64  `json:"idle,omitempty"`   // replica: seconds since the last byte from the upstream
 
 	Persistence Persistence `json:"disk"`
 }
