@@ -164,7 +164,7 @@ func TestStateStaysSmall(t *testing.T) {
 	raw, err := json.Marshal(controlapi.State{
 		RunID: id, GroupID: strings.Repeat("g", 36), Managed: true, Phase: controlapi.PhaseServing,
 		Role: controlapi.RoleReplica, Epoch: 12, Promised: 12, Position: controlapi.Position{Replid: id, Offset: 1 << 40},
-		Replid2: id, Offset2: 1 << 40, Complete: true, Keys: 6_000_000, Link: controlapi.LinkUp,
+		Replid2: id, Offset2: 1 << 40, Complete: true, Linked: true, Keys: 6_000_000, Link: controlapi.LinkUp,
 		Upstream:    &controlapi.Upstream{Host: "10.244.1.17", Port: 6379, RunID: id},
 		Persistence: controlapi.Persistence{RDB: true, RDBOK: true, SavedAt: 1_800_000_000},
 	})
