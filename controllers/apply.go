@@ -53,12 +53,15 @@ func (r *Reconciler) apply(ctx context.Context, o *observation, plan topology.Pl
 				n++
 			}
 		}
-		if slices.ContainsFunc(rest[:n], makesPod) {
+		batch := rest[:n]
+		if slices.ContainsFunc(batch, makesPod) {
 			if err := r.ensureSupport(ctx, o); err != nil {
-				return false, errors.Join(append(errs, err)...)
+				// The pods wait; what else was decided, grants above all, does not.
+				errs, done = append(errs, err), false
+				batch = slices.DeleteFunc(slices.Clone(batch), makesPod)
 			}
 		}
-		all, err := r.together(ctx, o, rest[:n])
+		all, err := r.together(ctx, o, batch)
 		done = done && all
 		errs = append(errs, err)
 		if !all && rest[0].Barrier() {
@@ -180,8 +183,14 @@ func (r *Reconciler) imageOf(group *v1alpha1.ReplicationGroup) string {
 	return r.Image
 }
 
+// deletePod deletes the pod as it was seen: one that has changed since, a
+// container run again among other things, is decided about anew.
 func (r *Reconciler) deletePod(ctx context.Context, o *observation, a topology.DeletePod) error {
-	err := r.Delete(ctx, podMeta(o, a.Name), client.Preconditions{UID: new(types.UID(a.PodUID))})
+	as := client.Preconditions{UID: new(types.UID(a.PodUID))}
+	if pod := o.pods[a.Name]; pod != nil && string(pod.UID) == a.PodUID {
+		as.ResourceVersion = &pod.ResourceVersion
+	}
+	err := r.Delete(ctx, podMeta(o, a.Name), as)
 	return client.IgnoreNotFound(err)
 }
 

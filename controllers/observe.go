@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,7 +38,8 @@ type observation struct {
 	pods   map[string]*corev1.Pod      // by member
 	slice  *discoveryv1.EndpointSlice  // of the master's Service, nil: there is none
 	claims int
-	token  string // of the control API; "" before the node Secret is there
+	secret *corev1.Secret // what members mount, nil before it is made
+	token  string         // of the control API, out of it
 	state  topology.State
 
 	supported bool // ensureSupport is done in this pass
@@ -107,10 +109,13 @@ func (r *Reconciler) observeLedger(ctx context.Context, o *observation) error {
 func (r *Reconciler) observeToken(ctx context.Context, o *observation) error {
 	secret := &corev1.Secret{}
 	key := types.NamespacedName{Namespace: o.group.Namespace, Name: resources.NodeSecretName(o.group.Name)}
-	if err := r.Live.Get(ctx, key, secret); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("read the node secret: %w", err)
+	if err := r.Live.Get(ctx, key, secret); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("read the members' Secret: %w", err)
 	}
-	o.token = string(secret.Data[resources.TokenKey])
+	o.secret, o.token = secret, string(secret.Data[resources.TokenKey])
 	return nil
 }
 
@@ -146,6 +151,9 @@ func (r *Reconciler) observeMembers(ctx context.Context, o *observation) error {
 	}
 	for i := range claims.Items {
 		claim := &claims.Items[i]
+		if !stays(claim, o.group) {
+			continue
+		}
 		if name, ok := resources.MemberName(o.group.Name, claim.Name); ok && claim.Labels[resources.LabelMember] == name {
 			member(name).Claim = claimOf(claim)
 			o.claims++
@@ -155,6 +163,13 @@ func (r *Reconciler) observeMembers(ctx context.Context, o *observation) error {
 		o.state.Members = append(o.state.Members, *members[name])
 	}
 	return nil
+}
+
+// stays tells whether a claim is there for this group to use: not one that is
+// being deleted, nor one that will be, with the deleted group that owned it.
+func stays(claim *corev1.PersistentVolumeClaim, group *v1alpha1.ReplicationGroup) bool {
+	owner := metav1.GetControllerOf(claim)
+	return claim.DeletionTimestamp == nil && (owner == nil || owner.UID == group.UID)
 }
 
 func (r *Reconciler) hostOf(ctx context.Context, name string) (topology.Host, error) {
@@ -268,7 +283,26 @@ func (r *Reconciler) askNodes(ctx context.Context, o *observation) {
 		})
 	}
 	wg.Wait()
+	doubtTwins(o.state.Members)
 	r.Prober.Watch(key, targets)
+}
+
+// doubtTwins takes the answers back where one process answered for two pods:
+// an address was given to another pod while the first still has it in its
+// status. Which of them it belongs to cannot be told from here, and it proves
+// nothing about the other.
+func doubtTwins(members []topology.Member) {
+	pods := map[string]int{}
+	for i := range members {
+		if a := &members[i].Answer; a.Reached {
+			pods[a.Node.RunID]++
+		}
+	}
+	for i := range members {
+		if a := &members[i].Answer; a.Reached && pods[a.Node.RunID] > 1 {
+			*a = topology.Answer{Error: "another pod's process answers at the address " + members[i].Pod.IP}
+		}
+	}
 }
 
 func answerOf(s controlapi.State, err error, since time.Time) topology.Answer {

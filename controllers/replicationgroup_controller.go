@@ -18,6 +18,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -51,7 +52,7 @@ import (
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=create;patch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices/restricted,verbs=create
@@ -89,11 +90,19 @@ type Reconciler struct {
 // its object is no error: the next pass begins soon, with what is there now.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	result, err := r.pass(ctx, req)
-	if apierrors.IsConflict(err) {
+	if conflictsOnly(err) {
 		log.FromContext(ctx).V(1).Info("overtaken", "because", err.Error())
 		return ctrl.Result{RequeueAfter: overtakenPause}, nil
 	}
 	return result, err
+}
+
+// conflictsOnly tells whether nothing but conflicts is wrong.
+func conflictsOnly(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(e error) bool { return !conflictsOnly(e) })
+	}
+	return apierrors.IsConflict(err)
 }
 
 func (r *Reconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -118,6 +127,9 @@ func (r *Reconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 	logPlan(ctx, seen, plan)
 
 	done, applied := r.apply(ctx, seen, plan)
+	if applied != nil && !conflictsOnly(applied) {
+		r.Events.Eventf(group, nil, corev1.EventTypeWarning, "ActionFailed", "Apply", "%s", clip(applied.Error(), 1000))
+	}
 	if err := r.writeStatus(ctx, seen, plan); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -190,7 +202,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			return o.GetLabels()[discoveryv1.LabelManagedBy] == resources.EndpointSliceManager
 		}))).
 		WatchesRawSource(probes).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: 8,
+			// A group whose password Secret is missing is looked at again within
+			// seconds, not within the default's quarter of an hour.
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](100*time.Millisecond, resync),
+		}).
 		Named("replicationgroup").
 		Complete(r)
 }

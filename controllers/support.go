@@ -29,21 +29,19 @@ const fieldOwner = client.FieldOwner("espalier")
 // configuration, secrets. None of it decides about a role. It is written by
 // server-side apply, so a write that changes nothing is none.
 func (r *Reconciler) ensureSupport(ctx context.Context, o *observation) error {
-	if o.ledger == nil || !o.group.DeletionTimestamp.IsZero() || o.supported {
+	if !o.group.DeletionTimestamp.IsZero() || o.supported {
 		return nil
 	}
-	objects := []client.Object{resources.ConfigMap(o.group, o.ledger.Spec.GroupID)}
+	objects := []client.Object{resources.ConfigMap(o.group, o.groupID())}
 	for _, s := range resources.Services(o.group) {
 		objects = append(objects, s)
 	}
 	for _, b := range resources.DisruptionBudgets(o.group) {
 		objects = append(objects, b)
 	}
-	secret, err := r.nodeSecret(ctx, o)
-	if err != nil {
+	if err := r.ensureNodeSecret(ctx, o); err != nil {
 		return err
 	}
-	objects = append(objects, secret)
 	for _, object := range objects {
 		if err := r.applyObject(ctx, object); err != nil {
 			return fmt.Errorf("apply %T %s: %w", object, object.GetName(), err)
@@ -64,17 +62,43 @@ func (r *Reconciler) applyObject(ctx context.Context, object client.Object) erro
 	return r.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), fieldOwner, client.ForceOwnership)
 }
 
-// nodeSecret derives what members mount from the group's password. The token of
-// the control API is drawn once and kept.
-func (r *Reconciler) nodeSecret(ctx context.Context, o *observation) (*corev1.Secret, error) {
+// groupID is what members are configured with: the ledger's, or, while there is
+// none, the one that the claims tell; "" lets each member tell what its
+// directory says.
+func (o *observation) groupID() string {
+	if o.ledger != nil {
+		return o.ledger.Spec.GroupID
+	}
+	id := ""
+	for i := range o.state.Members {
+		if c := o.state.Members[i].Claim; c != nil && c.GroupID != "" {
+			if id != "" && id != c.GroupID {
+				return ""
+			}
+			id = c.GroupID
+		}
+	}
+	return id
+}
+
+// ensureNodeSecret derives what members mount from the group's password and a
+// token of the control API that is drawn once. It is made and never rewritten:
+// members read it when they start, and a tree half of which knows another
+// password or token is cut in two. Rotation needs more than a new Secret.
+func (r *Reconciler) ensureNodeSecret(ctx context.Context, o *observation) error {
+	if o.secret != nil {
+		return nil
+	}
 	password, err := r.password(ctx, o.group)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if o.token == "" {
-		o.token = rand.Text()
+	secret := resources.NodeSecret(o.group, password, rand.Text())
+	if err := r.Create(ctx, secret); err != nil {
+		return fmt.Errorf("make the members' Secret: %w", err)
 	}
-	return resources.NodeSecret(o.group, password, o.token), nil
+	o.secret, o.token = secret, string(secret.Data[resources.TokenKey])
+	return nil
 }
 
 // password reads the user's Secret, or the generated one, which is made when

@@ -78,6 +78,7 @@ type ReplicationGroupSpec struct {
 	// it members keep their data in memory only.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="!has(self.volume) || !has(oldSelf.volume) || (quantity(self.volume.size).compareTo(quantity(oldSelf.volume.size)) == 0 && has(self.volume.storageClassName) == has(oldSelf.volume.storageClassName) && (!has(self.volume.storageClassName) || self.volume.storageClassName == oldSelf.volume.storageClassName))",fieldPath=".volume",message="size and storageClassName of the volume cannot change: claims are not expanded or moved yet"
+	// +kubebuilder:validation:XValidation:rule="!has(self.volume) || !has(oldSelf.volume) || (has(self.volume.reclaim) ? self.volume.reclaim : 'Retain') == (has(oldSelf.volume.reclaim) ? oldSelf.volume.reclaim : 'Retain')",fieldPath=".volume",message="reclaim of the volume cannot change: the claims that are there would keep the policy that they were made with"
 	Persistence *Persistence `json:"persistence,omitempty"`
 
 	// config holds redis.conf directives for every member, name to value; several

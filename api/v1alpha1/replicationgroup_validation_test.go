@@ -194,7 +194,9 @@ func TestGroupTransitions(t *testing.T) {
 		{"from one form to the other", `instances: 3`, `tree: [{name: root}]`, refusal{}},
 		{"same size in other words", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1024Mi}}}`, refusal{}},
 		{"persistence turned on", `{instances: 1}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, refusal{}},
-		{"reclaim policy", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi, reclaim: Delete}}}`, refusal{}},
+		{"reclaim policy said as it is", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi, reclaim: Retain}}}`, refusal{}},
+		{"reclaim policy", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi, reclaim: Delete}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi, reclaim: Retain}}}`, refusal{"spec.persistence.volume", "reclaim of the volume"}},
+		{"reclaim policy, in the tree", `tree: [{name: root, persistence: {mode: RDB, volume: {size: 1Gi}}}]`, `tree: [{name: root, persistence: {mode: RDB, volume: {size: 1Gi, reclaim: Delete}}}]`, refusal{"spec.tree", "reclaim of an entry's volume"}},
 
 		{"larger", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 2Gi}}}`, refusal{"spec.persistence.volume", frozen}},
 		{"other class", `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi}}}`, `{instances: 1, persistence: {mode: RDB, volume: {size: 1Gi, storageClassName: fast}}}`, refusal{"spec.persistence.volume", frozen}},

@@ -26,16 +26,16 @@ func configKey(entry string) string {
 	return entry + ".conf"
 }
 
-// ConfigMap holds a redis.conf per tree entry, or one in the instances form.
+// ConfigMap holds a redis.conf per tree entry, and one for members without.
 // A member reads its own when its process starts.
 func ConfigMap(group *v1alpha1.ReplicationGroup, groupID string) *corev1.ConfigMap {
 	data := map[string]string{}
 	for _, entry := range group.Spec.Tree {
 		data[configKey(entry.Name)] = RedisConf(group, entry.Name, groupID)
 	}
-	if len(group.Spec.Tree) == 0 {
-		data[configKey("")] = RedisConf(group, "", groupID)
-	}
+	// In the tree form too: a member that is no longer declared and still has a
+	// claim to tell about has no entry.
+	data[configKey("")] = RedisConf(group, "", groupID)
 	return &corev1.ConfigMap{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
 		ObjectMeta: objectMeta(group, ConfigMapName(group.Name)),
@@ -70,7 +70,9 @@ func RedisConf(group *v1alpha1.ReplicationGroup, entry, groupID string) string {
 	line("save %s", quoted(group.Spec.EntryPersistence(entry).SavePoints()))
 	line("include %s/%s", secretDir, authFile)
 	line("managed yes")
-	line("managed-group-id %s", groupID)
+	if groupID != "" {
+		line("managed-group-id %s", groupID)
+	}
 	line("admin-bind * -::*")
 	line("admin-port %d", AdminPort)
 	line("admin-token-file %s/%s", secretDir, TokenKey)

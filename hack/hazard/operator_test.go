@@ -210,15 +210,10 @@ func (u *under) master() (addr, password string) {
 	return net.JoinHostPort(e.Addresses[0], strconv.Itoa(resources.RedisPort)), u.password
 }
 
+// members is the master alone: what its clients cannot read is lost to them.
 func (u *under) members() (addrs []string, password string) {
-	for i := range 3 {
-		pod := &corev1.Pod{}
-		key := types.NamespacedName{Namespace: u.key.Namespace, Name: resources.PodName(u.key.Name, strconv.Itoa(i))}
-		if err := u.c.api.Get(context.Background(), key, pod); err == nil {
-			addrs = append(addrs, net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(resources.RedisPort)))
-		}
-	}
-	return addrs, u.password
+	addr, password := u.master()
+	return []string{addr}, password
 }
 
 func (u *under) restart() error {

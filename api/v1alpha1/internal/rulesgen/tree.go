@@ -61,6 +61,11 @@ func writeTree(b *bytes.Buffer) {
 		" && has(o.persistence.volume.storageClassName) == has(m.persistence.volume.storageClassName)"+
 		" && (!has(o.persistence.volume.storageClassName) || o.persistence.volume.storageClassName == m.persistence.volume.storageClassName))))",
 		"", "size and storageClassName of an entry's volume cannot change: claims are not expanded or moved yet")
+
+	rule(b, "self.all(m, oldSelf.all(o, o.name != m.name || !has(o.persistence) || !has(m.persistence)"+
+		" || !has(o.persistence.volume) || !has(m.persistence.volume)"+
+		" || (has(o.persistence.volume.reclaim) ? o.persistence.volume.reclaim : 'Retain') == (has(m.persistence.volume.reclaim) ? m.persistence.volume.reclaim : 'Retain')))",
+		"", "reclaim of an entry's volume cannot change: the claims that are there would keep the policy that they were made with")
 	b.WriteString("type Tree []TreeMember\n")
 }
 
