@@ -19,7 +19,7 @@ import (
 type candidate struct {
 	member *member
 	standing
-	survivor bool // the process was a replica of the newest open epoch when that ended
+	survivor bool // the process took part in the newest open epoch when that ended
 }
 
 // silent is a member that may hold data and has not promised.
@@ -59,7 +59,7 @@ func (p *pass) ballot() ballot {
 		}
 		if p.passes(electionGates, m) {
 			b.promised++
-			b.candidates = append(b.candidates, candidate{m, p.line.stand(n.Position), n.Epoch == p.line.newestEpoch()})
+			b.candidates = append(b.candidates, candidate{m, p.line.stand(n.Position), p.survived(n)})
 			continue
 		}
 		switch r := p.refusal(); r.Reason {
@@ -78,6 +78,13 @@ func (p *pass) ballot() ballot {
 		}
 	}
 	return b
+}
+
+// survived says that the process took part in the newest open epoch: it was its
+// master, or its link was up. The grant alone makes no copy a recent one: a
+// replica that was never linked holds what it loaded from its own disk.
+func (p *pass) survived(n *NodeState) bool {
+	return n.Epoch == p.line.newestEpoch() && (n.Role == RoleMaster || n.Linked)
 }
 
 // mayHold says whether a member that does not answer may hold data.
@@ -112,14 +119,15 @@ func (p *pass) bound(m *member) int64 {
 	return bound
 }
 
-// best is the candidate with the greatest position. Among equals: one without
-// a lost tail, one that is declared, the one whose promotion moves the fewest
-// others, the first by name.
+// best is the candidate with the greatest position. Among equals: one that
+// survived (it waits for nobody's claim), one without a lost tail, one that is
+// declared, the one whose promotion moves the fewest others, the first by name.
 func (p *pass) best(b ballot) candidate {
 	moves := p.movesFor(b.candidates)
 	return slices.MinFunc(b.candidates, func(x, y candidate) int {
 		return cmp.Or(
 			cmp.Compare(y.offset, x.offset),
+			cmp.Compare(b2i(y.survivor), b2i(x.survivor)),
 			cmp.Compare(min(x.tail, 1), min(y.tail, 1)),
 			cmp.Compare(b2i(y.member.placed()), b2i(x.member.placed())),
 			cmp.Compare(moves[x.member.name], moves[y.member.name]),

@@ -27,6 +27,7 @@ type simNode struct {
 	ancestors       []Position
 	discard         *Position
 	link            Link
+	linked          bool    // the link was up under the present grant
 	dir             *simDir // nil without a claim
 }
 
@@ -83,7 +84,7 @@ func (w *world) grantMaster(n *simNode, a GrantMaster) error {
 	w.masters[a.Epoch] = n.run
 	w.checkElected(n)
 	n.group, n.promised, n.epoch, n.role, n.granted = a.GroupID, a.Epoch, a.Epoch, RoleMaster, a.Replid
-	n.open, n.upstream, n.link, n.complete, n.local = false, "", LinkNone, true, false
+	n.open, n.upstream, n.link, n.linked, n.complete, n.local = false, "", LinkNone, false, true, false
 	n.replid2, n.offset2 = n.pos.Replid, n.pos.Offset+1
 	n.pos.Replid = a.Replid
 	return nil
@@ -109,7 +110,7 @@ func (n *simNode) grantReplica(a GrantReplica) error {
 		return errors.New("ReplidClash")
 	}
 	if n.role != RoleReplica || n.epoch != a.Epoch || n.upstream != a.Upstream.RunID {
-		n.link = LinkDown
+		n.link, n.linked = LinkDown, false
 	}
 	n.group, n.promised, n.epoch, n.role, n.granted = a.GroupID, a.Epoch, a.Epoch, RoleReplica, a.Replid
 	n.open, n.upstream, n.ancestors, n.discard = false, a.Upstream.RunID, a.Ancestors, a.Discard
@@ -138,6 +139,7 @@ func (w *world) replicate(n *simNode, p *simPod) {
 	}
 	n.log = slices.Clone(up.log[:to])
 	n.pos, n.complete, n.link, n.local, n.discard = Position{n.granted, int64(to)}, true, LinkUp, false, nil
+	n.linked = true
 	if len(n.ancestors) > 0 {
 		n.replid2, n.offset2 = n.ancestors[0].Replid, n.ancestors[0].Offset+1
 	}

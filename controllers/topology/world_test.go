@@ -133,7 +133,7 @@ func (w *world) answer(p *simPod) Answer {
 	s := NodeState{
 		RunID: n.run, GroupID: n.group, Managed: !n.unmanaged, Phase: NodeServing, Role: n.role, Epoch: n.epoch,
 		Promised: n.promised, Open: n.open, Frozen: n.promised > n.epoch, Position: n.pos, Replid2: n.replid2,
-		Offset2: n.offset2, Complete: n.complete, LocalWrites: n.local, Keys: int64(len(n.log)), Link: n.link,
+		Offset2: n.offset2, Complete: n.complete, LocalWrites: n.local, Keys: int64(len(n.log)), Link: n.link, Linked: n.linked,
 	}
 	switch {
 	case n.loading:
@@ -377,8 +377,8 @@ func (w *world) checkWritable() {
 // more of the new master's line than it does, but for the master before (I2).
 func (w *world) checkElected(n *simNode) {
 	exempt := w.masters[w.renewed]
-	if n.epoch != w.renewed {
-		exempt = "" // a cold start: nobody survived that the master had passed on to
+	if n.epoch != w.renewed || n.role == RoleReplica && !n.linked {
+		exempt = "" // a cold start, or as good as one: the master had not passed on to this process
 	}
 	line := newLineage(w.ledger.History)
 	own := line.stand(n.pos)
