@@ -34,6 +34,7 @@ type managed struct {
 
 	identity    identity // of the data directory; zero without one
 	localWrites bool     // a writable replica's clients changed its data set
+	recent      recency
 
 	// published is the node's word about itself, taken anew with every turn of
 	// the cron and every change of role, and read without the lock: busy is not
@@ -130,9 +131,14 @@ func (m *managed) own() controlapi.Position {
 // without the lock, as are the two after it.
 func (e *Engine) Promise(req controlapi.PromiseRequest) (controlapi.State, *controlapi.Refusal) {
 	return e.managed.obey(func(m *managed) *controlapi.Refusal {
+		frozen := m.guard.Frozen()
 		move, refusal := m.guard.Promise(req)
 		if refusal != nil || move == guard.Stay {
 			return refusal
+		}
+		if !frozen {
+			m.noteLink()
+			m.recent.freeze(e.clock)
 		}
 		e.replication.freeze()
 		m.identify()
@@ -149,6 +155,7 @@ func (e *Engine) Grant(req controlapi.GrantRequest) (controlapi.State, *controla
 		if refusal != nil {
 			return refusal
 		}
+		m.recent.thaw()
 		switch move {
 		case guard.Lead:
 			e.log.Noticef("Granted the master role of epoch %d at %s:%d, history %s",

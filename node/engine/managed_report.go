@@ -5,6 +5,7 @@ package engine
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -100,9 +101,48 @@ var figures = []figure{
 	counter("partial_syncs_total", "Partial resyncs given to replicas.", func(e *Engine) int64 { return e.stats.partialSyncs }),
 }
 
+// recentWindow is how long a copy counts as a recent one after its link was
+// lost: longer than a reconnect takes, shorter than it takes to lose much.
+const recentWindow = 10 * time.Second
+
+// recency remembers when a replica's link last carried the stream, and under
+// which grant's epoch. Times are e.clock's.
+type recency struct {
+	epoch    uint64
+	at       int64
+	frozen   bool
+	frozenAt int64
+}
+
+// note: the link carries the stream now.
+func (r *recency) note(epoch uint64, now int64) { r.epoch, r.at = epoch, now }
+
+// freeze: a promise cuts the link; what was recent stays so.
+func (r *recency) freeze(now int64) { r.frozen, r.frozenAt = true, now }
+
+// thaw: a grant has ended the standstill.
+func (r *recency) thaw() { r.frozen = false }
+
+// holds tells whether a copy that follows under an epoch, 0 for none, is known
+// to be a recent one.
+func (r *recency) holds(epoch uint64, now int64) bool {
+	if r.frozen {
+		now = r.frozenAt
+	}
+	return epoch != 0 && r.epoch == epoch && now-r.at <= int64(recentWindow)
+}
+
+// noteLink remembers that the link carries the stream, if it does.
+func (m *managed) noteLink() {
+	if m.on && m.e.replication.m.LinkUp() {
+		m.recent.note(m.guard.Following(), m.e.clock)
+	}
+}
+
 // publish takes the node's state and figures anew.
 func (m *managed) publish() *report {
 	e := m.e
+	m.noteLink()
 	status := e.replication.status()
 	r := &report{State: m.describe(&status), figures: make([]float64, len(figures))}
 	for i := range figures {
@@ -140,6 +180,7 @@ func (m *managed) describe(status *repl.Status) controlapi.State {
 	switch {
 	case m.on:
 		m.guard.Describe(&s)
+		s.Linked = m.recent.holds(m.guard.Following(), e.clock)
 	case status.Role == repl.Replica:
 		s.Role = controlapi.RoleReplica
 	default:

@@ -206,6 +206,7 @@ func (l *masterLink) follow(f repl.Follow) {
 		return
 	}
 	s.selectDB(f.DB)
+	e.managed.noteLink()
 	if len(f.Data) > 0 {
 		l.stream.Write(f.Data)
 		l.apply()

@@ -197,6 +197,15 @@ func (g *Guard) Writable() bool {
 	return g.role == controlapi.RoleMaster && g.open && !g.Frozen()
 }
 
+// Following gives the epoch under which the node is a replica, 0 where it is
+// none.
+func (g *Guard) Following() uint64 {
+	if g.role != controlapi.RoleReplica {
+		return 0
+	}
+	return g.epoch
+}
+
 // GroupID is the group that the node belongs to, "" before it knows.
 func (g *Guard) GroupID() string { return g.groupID }
 
