@@ -178,6 +178,7 @@ func (e *Engine) BatchBegin() { e.readClock() }
 func (e *Engine) BatchEnd() {
 	e.ahead.forget()
 	e.stopwatch.settle(e)
+	e.saveAfterFlush()
 	e.flushReplicas()
 }
 

@@ -27,6 +27,7 @@ type saving struct {
 	saves       int64
 	asidePeak   int  // bytes set aside by the running snapshot, at most
 	lastAside   int  // the same of the last one
+	flushed     bool // FLUSHALL ran: the dump is to be emptied at the end of the batch
 	skipSumming bool // DEBUG SET-SKIP-CHECKSUM-VALIDATION
 }
 
@@ -155,11 +156,21 @@ func (e *Engine) cancelSaving() {
 	}
 }
 
-// saveAfterFlush makes the disk forget with the memory: with save points set,
-// FLUSHALL leaves an empty dump, and a save of the old data must not replace
-// it afterwards.
-func (e *Engine) saveAfterFlush() {
+// forgetDump makes the disk forget with the memory: with save points set,
+// FLUSHALL leaves an empty dump, and a save of the old data must not replace it
+// afterwards. The dump waits for the end of the batch, when the flush is on the
+// stream: its position must not be one at which there was data.
+func (e *Engine) forgetDump() {
 	e.cancelSaving()
+	e.saving.flushed = true
+}
+
+// saveAfterFlush writes the dump that FLUSHALL asked for.
+func (e *Engine) saveAfterFlush() {
+	if !e.saving.flushed {
+		return
+	}
+	e.saving.flushed = false
 	if len(e.cfg.Save) == 0 || e.snapshot != nil || e.managed.barsSaving() {
 		return
 	}

@@ -85,7 +85,7 @@ func (e *Engine) flushAll(ctx *command.Context) {
 		return
 	}
 	ctx.Changed(e.emptyStore(lazy))
-	e.saveAfterFlush()
+	e.forgetDump()
 	ctx.Propagate(ctx.Argv...)
 	ctx.Reply.OK()
 }
