@@ -230,16 +230,17 @@ func (m *Machine) Restore(facts Facts, at Position, db int, replica bool) {
 }
 
 // SaveInfo is what a dump written now says of its position. ok is false where
-// nobody could resume from it: there was no stream.
+// nobody could resume from it: there was no stream. A managed node's position
+// is also what it is elected and shielded by, so its dump always names it.
 func (m *Machine) SaveInfo() (at Position, db int, ok bool) {
-	p := Position{Replid: m.history.Replid, Offset: m.history.Offset}
-	switch {
-	case m.role == Replica:
-		return p, max(m.up.db, 0), m.up.cached
-	case m.cfg.Managed:
-		return p, max(m.selected, 0), !m.history.Blank
+	db, ok = m.selected, m.backlog != nil
+	if m.role == Replica {
+		db, ok = m.up.db, m.up.cached
 	}
-	return p, max(m.selected, 0), m.backlog != nil
+	if m.cfg.Managed {
+		ok = !m.history.Blank
+	}
+	return Position{Replid: m.history.Replid, Offset: m.history.Offset}, max(db, 0), ok
 }
 
 // makeBacklog begins a backlog at the present offset, where there is none.

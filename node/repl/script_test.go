@@ -250,6 +250,11 @@ var verbs = map[string]func(*script, args) Event{
 		s.status()
 		return nil
 	},
+	"saveinfo": func(s *script, a args) Event {
+		at, db, ok := s.m.SaveInfo()
+		fmt.Fprintf(&s.out, "a dump says %s:%d db=%d: %t\n", at.Replid, at.Offset, db, ok)
+		return nil
+	},
 	"acked": func(s *script, a args) Event {
 		fmt.Fprintf(&s.out, "%d acknowledged %d, good enough: %t\n", s.m.CountAcked(a.num(0)), a.num(0), s.m.EnoughGoodReplicas())
 		return nil
