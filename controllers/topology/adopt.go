@@ -166,6 +166,9 @@ func (p *pass) relearn() bool {
 	var held []NodeState
 	for _, m := range p.members {
 		n := m.node()
+		if n == nil && m.rec != nil && m.seen.Claim != nil {
+			p.needed[m.name] = true // it may tell how the others fit together
+		}
 		if n == nil || n.Promised < p.led.Epoch || p.foreign(m) ||
 			named != nil && named.GroupID == p.led.GroupID && named.Claim != m.name {
 			continue // the ballot waits for it
@@ -176,7 +179,7 @@ func (p *pass) relearn() bool {
 	}
 	learnt, err := p.line.learn(held)
 	if err != nil {
-		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v. A person must decide which claim to go on with.", err)
+		p.stall(ReasonLedgerBehind, "", "The ledger is behind its nodes, and what they hold does not fit together: %v. A person must decide what to go on with: delete the pods and claims of all else, and the ledger too unless it knows what is left.", err)
 		return false
 	}
 	if len(learnt) == 0 {

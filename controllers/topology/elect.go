@@ -68,7 +68,11 @@ func (p *pass) ballot() ballot {
 				b.empty = append(b.empty, m) // and stays so without a grant
 				continue
 			}
-			b.silent = append(b.silent, silent{m, p.bound(m)})
+			s := silent{m, p.bound(m)}
+			if p.stray(n) {
+				s.bound = math.MaxInt64 // the ledger, which bounds it, may be an old one
+			}
+			b.silent = append(b.silent, s)
 		case ReasonEmpty:
 			b.promised++
 			b.empty = append(b.empty, m)
@@ -259,7 +263,7 @@ func (p *pass) nobody(b ballot) {
 		}
 		return
 	}
-	if len(b.barred) > 0 && p.disbelieve(b) {
+	if p.disbelieve(b) {
 		return
 	}
 	if len(b.barred) > 0 {
@@ -284,7 +288,8 @@ func (p *pass) nobody(b ballot) {
 
 // disbelieve begins again with an old ledger in mind, if what bars a member is
 // that the ledger does not know its history: a ledger restored from the past
-// looks like that once every process has restarted and forgot its epoch.
+// looks like that once every process has restarted and forgot its epoch. That
+// there are candidates changes nothing: theirs may be the stale copies.
 func (p *pass) disbelieve(b ballot) bool {
 	if p.led.AllMustReport || !p.led.EverOpen {
 		return false
@@ -294,7 +299,7 @@ func (p *pass) disbelieve(b ballot) bool {
 		if !p.foreign(m) && p.stray(m.node()) {
 			p.led.Epoch, p.led.AllMustReport = p.led.Epoch+epochGap, true
 			p.decide(fmt.Sprintf("Fencing epoch %d, all must report", p.led.Epoch),
-				"Epoch %d: %s holds a history that the ledger does not know, and nobody holds one that it knows, so the ledger may be an old one; every member must report before the next grant.",
+				"Epoch %d: %s holds a history that the ledger does not know, so the ledger may be an old one; every member must report before the next grant.",
 				p.led.Epoch, m.name)
 			return true
 		}

@@ -189,6 +189,9 @@ func (p *pass) fencing() {
 		p.nobody(b)
 		return
 	}
+	if p.disbelieve(b) {
+		return
+	}
 	best := p.best(b)
 	if p.blocked(b, best) {
 		return

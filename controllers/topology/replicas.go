@@ -196,7 +196,7 @@ func (p *pass) replicas() {
 			continue
 		}
 		if p.stray(m.node()) {
-			p.stall(ReasonForeignData, m.name, "%s holds data of no history of this group (%s); it gets no role, and nothing of it is dropped. Delete its pod (and its claim) to give it up.", m.name, m.node().Position)
+			p.stall(ReasonForeignData, m.name, "%s holds data of no history of this group (%s); it gets no role, and nothing of it is dropped. If the ledger was restored from a backup, this may be the newest data there is; only if this group never wrote it, delete its claim and its pod to give it up.", m.name, m.node().Position)
 			continue
 		}
 		up := p.feed(m)
