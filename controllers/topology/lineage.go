@@ -36,7 +36,8 @@ func newLineage(history []Mastership) lineage {
 			break // a contradictory history must not hang the planner
 		}
 		l.forks[h.Replid] = leave
-		leave = h.ForkOffset
+		// A later history that began lower cut off what was between, too.
+		leave = min(leave, h.ForkOffset)
 	}
 	return l
 }
@@ -101,16 +102,18 @@ func (l lineage) floor() int64 {
 }
 
 // ancestors are the histories below replid, newest first, each with the offset
-// at which its successor forked off.
+// up to which replid shares it: the lowest of the forks since.
 func (l lineage) ancestors(replid string) []Position {
 	var out []Position
+	leave := int64(math.MaxInt64)
 	i, ok := l.byReplid[replid]
 	for ok && len(out) < len(l.history) {
 		h := l.history[i]
 		if h.Parent == "" {
 			break
 		}
-		out = append(out, Position{Replid: h.Parent, Offset: h.ForkOffset})
+		leave = min(leave, h.ForkOffset)
+		out = append(out, Position{Replid: h.Parent, Offset: leave})
 		i, ok = l.parent(i)
 	}
 	return out

@@ -62,6 +62,36 @@ func TestAncestors(t *testing.T) {
 	}
 }
 
+// A successor may be chosen that lacks bytes which the one before it had taken
+// over: then no earlier history is shared further than that.
+func TestLowerLaterFork(t *testing.T) {
+	l := newLineage([]Mastership{
+		{Epoch: 1, Replid: "h1", Opened: true},
+		{Epoch: 2, Replid: "h2", Parent: "h1", ForkOffset: 100, Opened: true},
+		{Epoch: 3, Replid: "h3", Parent: "h2", ForkOffset: 95, Opened: true},
+	})
+	for _, row := range []struct {
+		at    Position
+		want  standing
+		named bool
+	}{
+		{Position{"h1", 98}, standing{true, 95, 3}, false},
+		{Position{"h1", 95}, standing{true, 95, 0}, true},
+		{Position{"h2", 98}, standing{true, 95, 3}, false},
+		{Position{"h3", 98}, standing{true, 98, 0}, true},
+	} {
+		if got := l.stand(row.at); got != row.want {
+			t.Errorf("%s stands %+v, want %+v", row.at, got, row.want)
+		}
+		if got := l.named(row.at); got != row.named {
+			t.Errorf("%s named %v, want %v", row.at, got, row.named)
+		}
+	}
+	if got, want := l.ancestors("h3"), []Position{{"h2", 95}, {"h1", 95}}; !slices.Equal(got, want) {
+		t.Errorf("got the ancestors %v, want %v", got, want)
+	}
+}
+
 // An empty start after a total loss shares nothing with what was before.
 func TestAfterReinitialize(t *testing.T) {
 	l := newLineage(append(slices.Clone(family), Mastership{Epoch: 6, Replid: "n", Opened: true}))
