@@ -57,6 +57,8 @@ func (p *puppet) port() string {
 // serve answers the words of a handshake, whatever stands around them.
 func (p *puppet) serve(conn net.Conn) {
 	defer conn.Close()
+	over := make(chan struct{})
+	defer close(over)
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
 		answer := ""
@@ -74,8 +76,10 @@ func (p *puppet) serve(conn net.Conn) {
 			}
 			asked := strings.Join(words[:], " ")
 			p.asked <- asked
-			answer = p.answer(asked)
-			go p.send(conn)
+			if _, err := conn.Write([]byte(p.answer(asked))); err != nil {
+				return
+			}
+			go p.send(conn, over)
 		}
 		if _, err := conn.Write([]byte(answer)); err != nil {
 			return
@@ -83,12 +87,17 @@ func (p *puppet) serve(conn net.Conn) {
 	}
 }
 
-// send writes the stream, until the link ends.
-func (p *puppet) send(conn net.Conn) {
-	for line := range p.stream {
-		argv, _ := resp.SplitArgs([]byte(line), nil)
-		if _, err := conn.Write(resp.AppendCommand(nil, argv...)); err != nil {
+// send writes the stream, until the link is over.
+func (p *puppet) send(conn net.Conn, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
 			return
+		case line := <-p.stream:
+			argv, _ := resp.SplitArgs([]byte(line), nil)
+			if _, err := conn.Write(resp.AppendCommand(nil, argv...)); err != nil {
+				return
+			}
 		}
 	}
 }

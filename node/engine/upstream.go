@@ -201,7 +201,7 @@ func (l *masterLink) follow(f repl.Follow) {
 	e.sessions[s.id] = s
 	l.session = s
 	if f.DB < 0 || f.DB >= e.store.NumDBs() {
-		e.replication.later = append(e.replication.later, repl.Unappliable{Link: l.id,
+		e.replication.later = append(e.replication.later, repl.Unappliable{Link: l.id, Untouched: true,
 			Reason: fmt.Sprintf("The master's stream has selected database %d, and the directive databases allows %d", f.DB, e.store.NumDBs())})
 		return
 	}

@@ -201,10 +201,11 @@ func TestWhatCannotBeHeldIsRefused(t *testing.T) {
 		if replica.do("GET", "before").IsNull() || !replica.do("GET", "after").IsNull() {
 			t.Error("the replica did not stop where it could not go on")
 		}
-		master.do("DEL", "mylist")
 		replica.await("the reason to be told", func() bool {
 			return strings.Contains(replica.info("replication")["master_link_reason"], "mylist")
 		})
+		master.do("DEL", "mylist")
+		awaitSame(t, master, replica)
 	})
 }
 

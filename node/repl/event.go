@@ -57,10 +57,14 @@ type (
 		Data []byte
 	}
 	// Unappliable: the stream holds what this node can't apply. To pass over it
-	// would be to diverge, so the link goes down; the same is tried again.
+	// would be to diverge, so the link goes down. The next sync is a full one: the
+	// data sets differ already, or the command, if it was a transaction, has left
+	// effects beyond the position. Untouched: nothing was executed, so that the
+	// same may be tried again.
 	Unappliable struct {
-		Link   LinkID
-		Reason string
+		Link      LinkID
+		Reason    string
+		Untouched bool
 	}
 	// LinkLost: the connection broke. Corrupt: what came over it was no stream,
 	// so that its offset has lost its meaning.

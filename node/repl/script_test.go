@@ -290,7 +290,7 @@ var verbs = map[string]func(*script, args) Event{
 	"loaded": func(s *script, a args) Event {
 		return SnapshotLoaded{s.link(a), a.str(1), int(a.getNum("db"))}
 	},
-	"unappliable": func(s *script, a args) Event { return Unappliable{s.link(a), a.str(1)} },
+	"unappliable": func(s *script, a args) Event { return Unappliable{s.link(a), a.str(1), a.has("untouched")} },
 	"getack":      func(s *script, a args) Event { return GetAck{} },
 
 	// The replicas.

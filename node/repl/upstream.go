@@ -279,12 +279,16 @@ func (m *Machine) linkLost(e LinkLost) {
 }
 
 // unappliable ends a link whose stream can't be followed. The next tick tries
-// again, and says again why not.
+// again, with a full sync unless nothing was touched: a transaction that failed
+// halfway must not be executed a second time.
 func (m *Machine) unappliable(e Unappliable) {
 	if e.Link != m.up.link || m.up.state != linkStreaming {
 		return
 	}
 	m.log(Warning, "%s", e.Reason)
+	if !e.Untouched {
+		m.discardCached()
+	}
 	m.leave()
 	m.up.reason = e.Reason
 }
