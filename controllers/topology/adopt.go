@@ -205,7 +205,8 @@ func (p *pass) relearn() bool {
 // learn finds the histories that nodes know and the ledger does not, oldest
 // first, if all are of one growth: every unknown one grew from the one before
 // it, the first from the newest known. Each node knows its own history and the
-// one that grew from.
+// one that grew from. A replica tells as fork where it stood itself when it
+// went over, which is the fork at most: the largest told counts.
 func (l lineage) learn(held []NodeState) ([]Mastership, error) {
 	found := map[string]Mastership{}
 	for _, n := range held {
@@ -216,10 +217,10 @@ func (l lineage) learn(held []NodeState) ([]Mastership, error) {
 			if _, known := l.byReplid[h.Replid]; known {
 				continue
 			}
-			if f, ok := found[h.Replid]; ok && f.Parent != "" && h.Parent != "" && f != h {
+			switch f := found[h.Replid]; {
+			case f.Parent != "" && h.Parent != "" && f.Parent != h.Parent:
 				return nil, fmt.Errorf("history %s is told to have grown from %s and from %s", h.Replid, f.Parent, h.Parent)
-			}
-			if f := found[h.Replid]; f.Parent == "" {
+			case f.Parent == "", h.Parent != "" && h.ForkOffset > f.ForkOffset:
 				found[h.Replid] = h
 			}
 		}

@@ -125,23 +125,28 @@ func TestLearn(t *testing.T) {
 		history []Mastership
 		held    []NodeState
 		want    string // replids, oldest first, or the error
+		fork    int64  // of the learnt ones with a parent; 0 where it does not matter
 	}{
-		{"one history", nil, []NodeState{node("a", 5, "", 0), node("a", 7, "", 0)}, "a"},
-		{"nodes of two ages of one growth", nil, []NodeState{node("a", 5, "", 0), node("b", 9, "a", 6)}, "a b"},
-		{"Redis writes zeros for no second history", nil, []NodeState{node("a", 5, strings.Repeat("0", 40), 0)}, "a"},
-		{"two strangers", nil, []NodeState{node("a", 5, "", 0), node("b", 5, "", 0)}, "histories a and b do not grow from each other"},
-		{"what is known is not learnt again", family, []NodeState{node("d", 500, "b", 161)}, ""},
-		{"the ledger is one mastership behind", family, []NodeState{node("e", 600, "d", 501), node("d", 500, "b", 161)}, "e"},
-		{"a link is missing", family, []NodeState{node("f", 600, "e", 501)}, "e is no growth"},
-		{"a stranger beside the known", family, []NodeState{node("q", 3, "", 0)}, "history q does not grow from what is known"},
-		{"data without a history", family, []NodeState{{Keys: 3}}, "there is data without a place in any history"},
-		{"two stories about one history", nil, []NodeState{node("b", 9, "a", 6), node("b", 9, "c", 4)}, "history b is told to have grown from a and from c"},
+		{"one history", nil, []NodeState{node("a", 5, "", 0), node("a", 7, "", 0)}, "a", 0},
+		{"nodes of two ages of one growth", nil, []NodeState{node("a", 5, "", 0), node("b", 9, "a", 6)}, "a b", 0},
+		{"Redis writes zeros for no second history", nil, []NodeState{node("a", 5, strings.Repeat("0", 40), 0)}, "a", 0},
+		{"two strangers", nil, []NodeState{node("a", 5, "", 0), node("b", 5, "", 0)}, "histories a and b do not grow from each other", 0},
+		{"what is known is not learnt again", family, []NodeState{node("d", 500, "b", 161)}, "", 0},
+		{"the ledger is one mastership behind", family, []NodeState{node("e", 600, "d", 501), node("d", 500, "b", 161)}, "e", 0},
+		{"a link is missing", family, []NodeState{node("f", 600, "e", 501)}, "e is no growth", 0},
+		{"a stranger beside the known", family, []NodeState{node("q", 3, "", 0)}, "history q does not grow from what is known", 0},
+		{"data without a history", family, []NodeState{{Keys: 3}}, "there is data without a place in any history", 0},
+		{"a replica that went over late tells where it stood", nil, []NodeState{node("b", 7, "a", 4), node("b", 9, "a", 6), node("b", 8, "a", 5), node("b", 7, "", 0)}, "a b", 5},
+		{"two stories about one history", nil, []NodeState{node("b", 9, "a", 6), node("b", 9, "c", 4)}, "history b is told to have grown from a and from c", 0},
 	} {
 		t.Run(row.why, func(t *testing.T) {
 			learnt, err := newLineage(row.history).learn(row.held)
 			var got []string
 			for _, h := range learnt {
 				got = append(got, h.Replid)
+				if row.fork > 0 && h.Parent != "" && h.ForkOffset != row.fork {
+					t.Errorf("%s forked at %d, want %d", h.Replid, h.ForkOffset, row.fork)
+				}
 			}
 			told := strings.Join(got, " ")
 			if err != nil {

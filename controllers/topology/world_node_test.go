@@ -137,11 +137,22 @@ func (w *world) replicate(n *simNode, p *simPod) {
 	if w.halfSync && n.pos.Replid == n.granted && to > len(n.log) {
 		to = len(n.log) + 1 + w.rand(to-len(n.log))
 	}
+	n.turnOver()
 	n.log = slices.Clone(up.log[:to])
 	n.pos, n.complete, n.link, n.local, n.discard = Position{n.granted, int64(to)}, true, LinkUp, false, nil
 	n.linked = true
-	if len(n.ancestors) > 0 {
-		n.replid2, n.offset2 = n.ancestors[0].Replid, n.ancestors[0].Offset+1
+}
+
+// turnOver notes the history before as Redis does: who goes on where it stands
+// keeps the history it comes from, up to its own offset; who takes the data set
+// anew knows only the new one.
+func (n *simNode) turnOver() {
+	switch {
+	case n.pos.Replid == n.granted:
+	case n.discard == nil && len(n.ancestors) > 0 && n.pos.Replid == n.ancestors[0].Replid:
+		n.replid2, n.offset2 = n.pos.Replid, n.pos.Offset+1
+	default:
+		n.replid2, n.offset2 = "", 0
 	}
 }
 
