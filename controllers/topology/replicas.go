@@ -4,6 +4,7 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -204,9 +205,7 @@ func (p *pass) replicas() {
 			continue
 		}
 		if up == p.upstream(m) {
-			if n := m.node(); n.Link != LinkUp {
-				p.wait(ReasonSyncing, pollLink, "%s is not linked to %s yet (%s).", m.name, up.name, strings.TrimSpace(string(n.Link)+" "+n.LinkReason))
-			}
+			p.linking(m, up)
 			continue
 		}
 		// A link to who is cut off himself is nothing to lose.
@@ -215,6 +214,23 @@ func (p *pass) replicas() {
 			continue
 		}
 		p.grantReplica(m, up, moves)
+	}
+}
+
+// linking tells about a replica that has yet to be linked to who it should feed
+// from. One that its shield holds back gets its grant again if it stands where
+// it needs a permit to drop what it holds: the permit that it had may name
+// where it stood before.
+func (p *pass) linking(m, up *member) {
+	switch n := m.node(); {
+	case n.Link == LinkUp:
+	case n.Link == LinkRefused && p.line.named(n.Position):
+		p.stall(ReasonLinkRefused, m.name, "%s refuses the data set of %s (%s): it stands at %s, which is history of this group, and nothing of it is dropped.", m.name, up.name, cmp.Or(n.LinkReason, "no reason given"), n.Position)
+	default:
+		if n.Link == LinkRefused {
+			p.grantReplica(m, up, false)
+		}
+		p.wait(ReasonSyncing, pollLink, "%s is not linked to %s yet (%s).", m.name, up.name, strings.TrimSpace(string(n.Link)+" "+n.LinkReason))
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	ReasonForeignData       Reason = "ForeignData"       // data of another group, or of no history that the ledger knows
 	ReasonLedgerMissing     Reason = "LedgerMissing"     // data may be there, a ledger is not
 	ReasonLedgerBehind      Reason = "LedgerBehind"      // restored ledger and nodes do not fit together
+	ReasonLinkRefused       Reason = "LinkRefused"       // a replica's shield refuses what its upstream has, and no permit is due
 	ReasonUnmanaged         Reason = "Unmanaged"         // a process that takes no grants
 	ReasonDataLost          Reason = "DataLost"          // every copy is gone
 

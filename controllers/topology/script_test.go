@@ -215,6 +215,14 @@ func (s *script) event(verb, name, arg string) {
 		p.node.loading = false
 	case "foreign": // foreign X: its process holds the data of another history
 		p.node.pos, p.node.log = Position{"elsewhere", 3}, []int{-1, -2, -3}
+	case "stands": // stands X h1:5: its process turns out to stand there
+		replid, offset, _ := strings.Cut(arg, ":")
+		p.node.pos.Replid = replid
+		p.node.pos.Offset, _ = strconv.ParseInt(offset, 10, 64)
+		p.node.log = p.node.log[:0:0]
+		for i := range p.node.pos.Offset {
+			p.node.log = append(p.node.log, int(i+1))
+		}
 	case "pending": // pending X: its pod finds no Kubernetes node
 		p.pending, p.node = true, nil
 	case "start": // start X: it is scheduled at last
