@@ -87,6 +87,7 @@ func (e *Engine) loadFailed(path string, err error) error {
 
 // loaded takes note of a dump that was read into the data set.
 func (e *Engine) loaded(sum rdb.Summary, h *loadHandler) {
+	e.managed.restored(sum.Header)
 	if r := sum.Header.Replication; r != nil && r.ID != "" {
 		e.replication.restore(*r)
 	}

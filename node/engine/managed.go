@@ -5,6 +5,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/espalier-io/espalier/node/command"
@@ -33,7 +34,7 @@ type managed struct {
 	guard *guard.Guard // nil without an operator
 
 	identity    identity // of the data directory; zero without one
-	localWrites bool     // a writable replica's clients changed its data set
+	localWrites bool     // the data set holds what is not of its history; dumps carry the mark
 	recent      recency
 
 	// published is the node's word about itself, taken anew with every turn of
@@ -80,15 +81,25 @@ func (m *managed) barsSaving() bool {
 	return m.on && (!m.guard.Serving() || m.e.replication.position() == repl.Position{})
 }
 
-// wrote notes that clients of a replica changed its data set: such a copy is
-// barred from election until the next full sync replaces it.
+// wrote notes that clients of a replica changed its data set, or that half a
+// transaction did: such a copy is barred from election until the next full sync
+// replaces it.
 func (m *managed) wrote() { m.localWrites = true }
 
 // installed notes that a full sync has replaced the data set.
 func (m *managed) installed() { m.localWrites = false }
 
-// auxGroup is the field of a dump's header that names the group.
-const auxGroup = "espalier-group"
+// Fields of a dump's header: the group, and "1" for a data set that holds local
+// writes.
+const (
+	auxGroup = "espalier-group"
+	auxLocal = "espalier-local"
+)
+
+// restored takes over the mark of local writes from a dump.
+func (m *managed) restored(h rdb.Header) {
+	m.localWrites = m.on && slices.Contains(h.Extra, rdb.Aux{Name: auxLocal, Value: "1"})
+}
 
 // loaded ends the reading of the disk; h is the header of the dump that was
 // found there, empty without one. An error stops the node: the directory is
@@ -116,10 +127,17 @@ func (m *managed) loaded(h rdb.Header) error {
 
 // dumpFields are fields of our own for the header of a dump.
 func (m *managed) dumpFields() []rdb.Aux {
-	if !m.on || m.guard.GroupID() == "" {
+	if !m.on {
 		return nil
 	}
-	return []rdb.Aux{{Name: auxGroup, Value: m.guard.GroupID()}}
+	var fields []rdb.Aux
+	if id := m.guard.GroupID(); id != "" {
+		fields = append(fields, rdb.Aux{Name: auxGroup, Value: id})
+	}
+	if m.localWrites {
+		fields = append(fields, rdb.Aux{Name: auxLocal, Value: "1"})
+	}
+	return fields
 }
 
 // own is where the data set stands.
@@ -161,6 +179,7 @@ func (e *Engine) Grant(req controlapi.GrantRequest) (controlapi.State, *controla
 			e.log.Noticef("Granted the master role of epoch %d at %s:%d, history %s",
 				req.Epoch, req.From.Replid, req.From.Offset, req.Replid)
 			e.replication.lead(req.Replid)
+			m.localWrites = false // the data set is what the history goes on from
 		case guard.Follow, guard.Replant:
 			e.log.Noticef("Granted the replica role of epoch %d, history %s, upstream %s:%d",
 				req.Epoch, req.Replid, req.Upstream.Host, req.Upstream.Port)

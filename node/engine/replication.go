@@ -114,10 +114,11 @@ func (r *replication) locate(at repl.Position, db int) {
 // facts are the world as of now, for the machine.
 func (r *replication) facts() repl.Facts {
 	return repl.Facts{
-		Now:   r.clock(),
-		Keys:  int64(r.e.store.Len()),
-		Busy:  r.e.snapshot != nil,
-		Quiet: r.e.managed.silent() || r.e.pauses.byPurpose[pausedByFailover].kind != pauseNone,
+		Now:     r.clock(),
+		Keys:    int64(r.e.store.Len()),
+		Busy:    r.e.snapshot != nil,
+		Tainted: r.e.managed.localWrites,
+		Quiet:   r.e.managed.silent() || r.e.pauses.byPurpose[pausedByFailover].kind != pauseNone,
 	}
 }
 

@@ -228,6 +228,9 @@ func (l *masterLink) apply() {
 			break
 		}
 		if text := l.execute(argv); text != "" {
+			if fold(argv[0], "EXEC") {
+				l.e.managed.wrote()
+			}
 			l.passOn()
 			r.step(repl.Unappliable{Link: l.id, Reason: text})
 			return

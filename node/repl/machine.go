@@ -49,6 +49,8 @@ type Facts struct {
 	// Busy: a background save or rewrite that is none of the machine's runs, so
 	// no snapshot can begin.
 	Busy bool
+	// Tainted: the data set holds changes that are not of its history.
+	Tainted bool
 	// Quiet: the node must not originate a stream byte now (no lease, paused).
 	Quiet bool
 }

@@ -41,7 +41,17 @@ func (m *Machine) psync(e Psync) {
 			m.down.partialErr++
 		}
 	}
+	if m.tainted() {
+		m.do(Reply{e.Peer, "NOMASTERLINK Can't give a data set that holds local writes"})
+		return
+	}
 	m.fullSync(p)
+}
+
+// tainted tells whether a managed replica must not hand its data set down: who
+// received it would not know that it holds local writes, and could be elected.
+func (m *Machine) tainted() bool {
+	return m.cfg.Managed && m.role == Replica && m.facts.Tainted
 }
 
 // takeOver is PSYNC … FAILOVER: the master hands its role over to this replica,

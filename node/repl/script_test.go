@@ -208,6 +208,8 @@ var verbs = map[string]func(*script, args) Event{
 				s.facts.Keys = n
 			case "busy":
 				s.facts.Busy = n != 0
+			case "tainted":
+				s.facts.Tainted = n != 0
 			case "quiet":
 				s.facts.Quiet = n != 0
 			}

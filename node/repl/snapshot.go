@@ -175,7 +175,7 @@ func (m *Machine) stalled(e Stalled) {
 // startWaiting begins the next snapshot when somebody waits for one, long
 // enough for others to have come too.
 func (m *Machine) startWaiting() {
-	if m.down.snapshot != nil || m.facts.Busy || m.cannotServe(&peer{}) != "" {
+	if m.down.snapshot != nil || m.facts.Busy || m.tainted() || m.cannotServe(&peer{}) != "" {
 		return
 	}
 	var first *peer

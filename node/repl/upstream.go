@@ -93,7 +93,8 @@ func (m *Machine) setMaster(e SetMaster) {
 			m.up.cached, m.up.db = true, max(m.selected, 0)
 		}
 	case None:
-		m.up.cached = !m.history.Blank
+		// A tainted dump may hold half a transaction, which the stream would repeat.
+		m.up.cached = !m.history.Blank && !m.facts.Tainted
 	}
 	m.connect()
 	if e.By != "" {
