@@ -25,11 +25,18 @@ func (c *campaign) describe(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "%-10s%s, both\n", "options", quoted(options))
 	fmt.Fprintf(w, "%-10s%d × %s, %s, %s\n", "machine", runtime.NumCPU(), cpuModel(), kernel(), runtime.Version())
-	// Other work on the machine makes the figures worse, not the ratios wrong.
-	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
-		fmt.Fprintf(w, "%-10s%s at the start\n", "load", strings.Join(strings.Fields(string(load))[:3], " "))
-	}
+	fmt.Fprintf(w, "%-10s%s before\n", "load", loadAverage())
 	return nil
+}
+
+// loadAverage tells whether the machine had other work, which makes the figures
+// worse and the ratios uncertain. The measurement itself makes about 2.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
 }
 
 func quoted(words []string) string {

@@ -77,5 +77,6 @@ func (c *campaign) run(ctx context.Context, only string) error {
 		}
 	}
 	t.print(os.Stdout)
+	fmt.Printf("Load average: %s afterwards.\n", loadAverage())
 	return nil
 }
