@@ -18,10 +18,10 @@ func (n *node) serveAdmin() error {
 	if n.cfg.AdminPort == 0 {
 		return nil
 	}
-	var token []byte
+	var token *control.Token
 	if path := n.cfg.AdminTokenFile; path != "" {
 		var err error
-		if token, err = control.ReadToken(path); err != nil {
+		if token, err = control.OpenToken(path); err != nil {
 			return err
 		}
 	}

@@ -16,13 +16,11 @@ package control
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -51,12 +49,12 @@ const maxBody = 64 << 10
 // Server is the admin port.
 type Server struct {
 	node  Node
-	token []byte
+	token *Token
 	http  http.Server
 }
 
-// New serves node. token guards /v1; an empty one closes /v1 to everybody.
-func New(node Node, token []byte) (*Server, error) {
+// New serves node. token guards /v1; without one /v1 is closed to everybody.
+func New(node Node, token *Token) (*Server, error) {
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(node); err != nil {
 		return nil, fmt.Errorf("register the metrics: %w", err)
@@ -78,20 +76,6 @@ func New(node Node, token []byte) (*Server, error) {
 		MaxHeaderBytes:    16 << 10,
 	}
 	return s, nil
-}
-
-// ReadToken reads a token file; surrounding white space does not count. The
-// error names the file and never its content.
-func ReadToken(path string) ([]byte, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read admin-token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(raw))
-	if token == "" {
-		return nil, fmt.Errorf("admin-token-file %s is empty", path)
-	}
-	return []byte(token), nil
 }
 
 // Serve answers on the listener until Close.
@@ -121,12 +105,11 @@ func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, s.node.State())
 }
 
-// guarded admits callers that know the token. The comparison takes the same
-// time wherever the tokens differ.
+// guarded admits callers that know the token.
 func (s *Server) guarded(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || len(s.token) == 0 || subtle.ConstantTimeCompare([]byte(given), s.token) != 1 {
+		if !ok || !s.token.admits(given) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "a valid bearer token is required", http.StatusUnauthorized)
 			return

@@ -9,8 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +42,11 @@ func (n *node) Renew(controlapi.RenewRequest) (controlapi.State, *controlapi.Ref
 func serve(t *testing.T, n *node, token string) string {
 	t.Helper()
 	n.Gauge = prometheus.NewGauge(prometheus.GaugeOpts{Name: "espalier_test", Help: "A figure."})
-	s, err := New(n, []byte(token))
+	var file *Token
+	if token != "" {
+		file = openToken(t, token)
+	}
+	s, err := New(n, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,21 +143,6 @@ func TestWithoutATokenTheAPIIsClosed(t *testing.T) {
 	status, _ := ask(t, "GET", serve(t, &node{}, "")+"/v1/state", "", "")
 	if status != 401 {
 		t.Errorf("got %d, want 401", status)
-	}
-}
-
-func TestReadToken(t *testing.T) {
-	dir := t.TempDir()
-	good, empty := filepath.Join(dir, "good"), filepath.Join(dir, "empty")
-	os.WriteFile(good, []byte("secret\n"), 0o600)
-	os.WriteFile(empty, []byte(" \n"), 0o600)
-	if token, err := ReadToken(good); err != nil || string(token) != "secret" {
-		t.Errorf("got %q, %v", token, err)
-	}
-	for _, path := range []string{empty, filepath.Join(dir, "none")} {
-		if _, err := ReadToken(path); err == nil || !strings.Contains(err.Error(), path) {
-			t.Errorf("%s: got %v", path, err)
-		}
 	}
 }
 
