@@ -3,7 +3,10 @@
 
 package topology
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Pods and claims: what stopped is cleared away, what is declared is created
 // behind the restart gate, what is no longer declared is drained and removed.
@@ -14,6 +17,10 @@ func (p *pass) pods() {
 		case m.seen.Pod == nil:
 			p.raise(m)
 		case m.stopped():
+			if pause := p.pause(m); pause > 0 {
+				p.wait(ReasonReplacing, pause, "%s %s soon after its start, and is started again after a pause.", m.name, m.ending())
+				continue
+			}
 			p.clear(m, "its process ended, as the ledger has it")
 		case m.risen():
 			p.bury(m)
@@ -30,6 +37,24 @@ func (p *pass) pods() {
 			p.drain(m)
 		}
 	}
+}
+
+// crashPause is how long a process must have lived for its pod to be replaced
+// at once, and how long the pod of any other is left as it ended.
+const crashPause = 10 * time.Second
+
+// pause is how long the pod of a process that ended soon after its start is
+// still left, so that one that cannot run is not created again in every pass.
+// No election waits so for a claim, unless nobody ever led: then there is
+// nothing to be late for. A clock that is ahead of ours holds nothing up.
+func (p *pass) pause(m *member) time.Duration {
+	pod := m.seen.Pod
+	c := pod.Container
+	if !m.placed() || p.needed[m.name] && p.led.EverOpen || pod.Terminating || !pod.Held || pod.Host.OutOfService ||
+		c.StartedAt.IsZero() || c.FinishedAt.IsZero() || c.FinishedAt.After(p.now) || c.FinishedAt.Sub(c.StartedAt) >= crashPause {
+		return 0
+	}
+	return max(c.FinishedAt.Add(crashPause).Sub(p.now), 0)
 }
 
 // leaves says that m works and is no longer declared.

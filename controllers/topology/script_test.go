@@ -169,6 +169,9 @@ func (s *script) event(verb, name, arg string) {
 			arg = "OOMKilled"
 		}
 		w.stop(name, arg, 137)
+	case "crash": // crash X: its process ends right after its start
+		w.stop(name, "Error", 1)
+		p.crashed = w.now
 	case "restart": // restart X: the kubelet re-runs the container at once
 		w.boot(name)
 		p.restarts++

@@ -135,7 +135,11 @@ type Container struct {
 	State    ContainerState
 	Reason   string // of waiting or terminated: ImagePullBackOff, OOMKilled, Error, …
 	ExitCode int    // terminated only
-	Restarts int    // the kubelet re-ran it so often; 0 under restartPolicy Never, but see safety.md, wall 1
+	// When it began and ended, by the clock of its Kubernetes node; terminated
+	// only, zero where it is not known.
+	StartedAt  time.Time
+	FinishedAt time.Time
+	Restarts   int // the kubelet re-ran it so often; 0 under restartPolicy Never, but see safety.md, wall 1
 }
 
 // ContainerState is one of the three states of a container, or none yet.

@@ -43,6 +43,7 @@ type simPod struct {
 	ended       bool
 	reason      string
 	exit        int
+	crashed     time.Time // when it ended right after its start; zero if it did not
 	restarts    int
 	terminating bool
 	held        bool
@@ -120,7 +121,10 @@ func (w *world) seenPod(p *simPod) *Pod {
 		pod.Phase, pod.Container.State, pod.Host = PodPending, ContainerNone, Host{}
 	case p.ended:
 		pod.Phase = PodFailed
-		pod.Container = Container{State: ContainerTerminated, Reason: p.reason, ExitCode: p.exit, Restarts: p.restarts}
+		pod.Container = Container{
+			State: ContainerTerminated, Reason: p.reason, ExitCode: p.exit, Restarts: p.restarts,
+			StartedAt: p.crashed, FinishedAt: p.crashed,
+		}
 	}
 	return pod
 }
@@ -290,7 +294,7 @@ func (w *world) boot(name string) {
 // stop ends the process; its memory is gone, its directory stays.
 func (w *world) stop(name, reason string, exit int) {
 	p := w.pods[name]
-	p.node, p.ended, p.reason, p.exit = nil, true, reason, exit
+	p.node, p.ended, p.reason, p.exit, p.crashed = nil, true, reason, exit, time.Time{}
 }
 
 // reap lets Kubernetes drop the pod object.
