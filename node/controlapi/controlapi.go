@@ -76,6 +76,10 @@ type State struct {
 	IdleSecs   int64  `json:"idle,omitempty"`   // replica: seconds since the last byte from the upstream
 
 	Persistence Persistence `json:"disk"`
+
+	// AgeSecs: the node took this state so many seconds ago, omitted below 5. It
+	// takes it several times a second, unless a command or a disk holds it up.
+	AgeSecs int64 `json:"age,omitempty"`
 }
 
 // Link is the state of a replica's link to its upstream.

@@ -16,7 +16,20 @@ import (
 // report is the node's word about itself at one moment.
 type report struct {
 	controlapi.State
-	figures []float64 // in the order of the table
+	taken   time.Duration // since the start
+	figures []float64     // in the order of the table
+}
+
+// fresh is the age below which a state is as good as one of now.
+const fresh = 5 * time.Second
+
+// asOf is the state with its age.
+func (r *report) asOf(now time.Duration) controlapi.State {
+	s := r.State
+	if age := now - r.taken; age >= fresh {
+		s.AgeSecs = int64(age / time.Second)
+	}
+	return s
 }
 
 // figure is one metric.
@@ -144,7 +157,7 @@ func (m *managed) publish() *report {
 	e := m.e
 	m.noteLink()
 	status := e.replication.status()
-	r := &report{State: m.describe(&status), figures: make([]float64, len(figures))}
+	r := &report{State: m.describe(&status), taken: e.sinceStart(), figures: make([]float64, len(figures))}
 	for i := range figures {
 		r.figures[i] = figures[i].read(e, &status, &r.State)
 	}
@@ -213,7 +226,9 @@ func describeLink(s *controlapi.State, up *repl.UpstreamStatus) {
 
 // State is the node's latest word about itself (control.Node). Called without
 // the lock, as are those after it.
-func (e *Engine) State() controlapi.State { return e.managed.published.Load().State }
+func (e *Engine) State() controlapi.State {
+	return e.managed.published.Load().asOf(e.sinceStart())
+}
 
 // Ready gives nil, or why readers should go elsewhere (control.Node).
 func (e *Engine) Ready() error {

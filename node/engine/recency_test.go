@@ -36,3 +36,13 @@ func TestRecency(t *testing.T) {
 		}
 	}
 }
+
+// TestStateTellsItsAge: a node whose cron is held up says how old its word is.
+func TestStateTellsItsAge(t *testing.T) {
+	r := report{taken: 100 * time.Second}
+	for now, want := range map[time.Duration]int64{100: 0, 104: 0, 105: 5, 700: 600} {
+		if got := r.asOf(now * time.Second).AgeSecs; got != want {
+			t.Errorf("after %d seconds the age is %d, want %d", now-100, got, want)
+		}
+	}
+}
