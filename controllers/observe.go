@@ -224,10 +224,21 @@ func containerOf(pod *corev1.Pod) topology.Container {
 		case s.State.Terminated != nil:
 			t := s.State.Terminated
 			c.State, c.Reason, c.ExitCode = topology.ContainerTerminated, t.Reason, int(t.ExitCode)
+			if crashed(t) {
+				c.StartedAt, c.FinishedAt = t.StartedAt.Time, t.FinishedAt.Time
+			}
 		}
 		return c
 	}
 	return topology.Container{}
+}
+
+// crashed tells a process that ended of itself, or for lack of memory, from one
+// that was stopped or killed: only the first would do it again and again, and
+// only its times matter to the planner.
+func crashed(t *corev1.ContainerStateTerminated) bool {
+	const killed, terminated = 128 + 9, 128 + 15
+	return t.Reason == "OOMKilled" || t.ExitCode != 0 && t.ExitCode != killed && t.ExitCode != terminated
 }
 
 func claimOf(claim *corev1.PersistentVolumeClaim) *topology.Claim {

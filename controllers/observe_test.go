@@ -38,6 +38,24 @@ func TestOneProcessAtTwoPodsAnswersForNeither(t *testing.T) {
 	}
 }
 
+func TestWhoCrashed(t *testing.T) {
+	for _, row := range []struct {
+		why  string
+		end  corev1.ContainerStateTerminated
+		want bool
+	}{
+		{"ended in order", corev1.ContainerStateTerminated{Reason: "Completed"}, false},
+		{"killed", corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 137}, false},
+		{"stopped without an exit code of its own", corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 143}, false},
+		{"out of memory", corev1.ContainerStateTerminated{Reason: "OOMKilled", ExitCode: 137}, true},
+		{"refused its own disk", corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 1}, true},
+	} {
+		if got := crashed(&row.end); got != row.want {
+			t.Errorf("%s: got %v", row.why, got)
+		}
+	}
+}
+
 func TestClaimsThatStay(t *testing.T) {
 	group := &v1alpha1.ReplicationGroup{ObjectMeta: metav1.ObjectMeta{UID: "new"}}
 	owned := func(by types.UID) []metav1.OwnerReference {
