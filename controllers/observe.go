@@ -316,9 +316,17 @@ func doubtTwins(members []topology.Member) {
 	}
 }
 
+// staleAnswer is the age in seconds from which on a node's word about itself is
+// no answer any more: a copy that hangs is not one to count on. It proves no
+// death.
+const staleAnswer = 10
+
 func answerOf(s controlapi.State, err error, since time.Time) topology.Answer {
 	if err != nil {
 		return topology.Answer{Since: since, Error: err.Error()}
+	}
+	if s.AgeSecs > staleAnswer {
+		return topology.Answer{Since: since, Error: fmt.Sprintf("what it says of itself is %d seconds old: it is busy or hangs", s.AgeSecs)}
 	}
 	n := topology.NodeState{
 		RunID: s.RunID, GroupID: s.GroupID, Managed: s.Managed,

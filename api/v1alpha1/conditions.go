@@ -59,6 +59,7 @@ const (
 	ReasonForeignData       = "ForeignData"       // data of another group, or of no history that the ledger knows
 	ReasonLedgerMissing     = "LedgerMissing"     // data may be there, a ledger is not
 	ReasonLedgerBehind      = "LedgerBehind"      // restored ledger and nodes do not fit together
+	ReasonLinkRefused       = "LinkRefused"       // a replica's shield refuses what its upstream has, and no permit is due
 	ReasonUnmanaged         = "Unmanaged"         // a process that takes no grants
 	ReasonDataLost          = "DataLost"          // every copy is gone, and onTotalLoss is Halt
 
