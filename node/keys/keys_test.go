@@ -130,7 +130,7 @@ func TestExpiry(t *testing.T) {
 		EXPIRE a 100 NX XX
 		EXPIRE a 100 NX GT
 		EXPIRE a 100 GT LT
-		EXPIRE a 100 XX GT
+		EXPIRE a 90 XX GT
 		EXPIRE a 100 FOO
 		EXPIRE a x
 		EXPIRE nope 100
