@@ -39,6 +39,7 @@ type Context struct {
 	host  Host
 	dirty int
 	own   bool // the handler propagated in its own words
+	kept  []byte
 }
 
 // Host is what the engine does on a handler's behalf.
@@ -79,6 +80,21 @@ const (
 // Begin readies the context for a call. Engine only.
 func (c *Context) Begin(host Host, argv [][]byte) {
 	c.host, c.Argv, c.dirty, c.own = host, argv, 0, false
+	if cap(c.kept) > keptMax {
+		c.kept = nil
+	}
+	c.kept = c.kept[:0]
+}
+
+// keptMax is how much memory for Keep a call leaves to the next one, in bytes.
+const keptMax = 64 << 10
+
+// Keep copies bytes to memory of the call. What is taken out of one value and put
+// into another has to be kept: writes must not be given what lies in the store.
+func (c *Context) Keep(b []byte) []byte {
+	n := len(c.kept)
+	c.kept = append(c.kept, b...)
+	return c.kept[n:len(c.kept):len(c.kept)]
 }
 
 // Dirty is the number of changes that the handler reported. Engine only.

@@ -12,30 +12,30 @@ import (
 // go into DEBUG DIGEST.
 type Type uint8
 
-// The types of values. Only strings can be stored so far.
+// The types of values.
 const (
-	String Type = 0
-	List   Type = 1
-	Set    Type = 2
-	ZSet   Type = 3
-	Hash   Type = 4
-	Stream Type = 6
+	TypeString Type = 0
+	TypeList   Type = 1
+	TypeSet    Type = 2
+	TypeZSet   Type = 3
+	TypeHash   Type = 4
+	TypeStream Type = 6
 )
 
 // String returns the type's name as the TYPE command has it.
 func (t Type) String() string {
 	switch t {
-	case String:
+	case TypeString:
 		return "string"
-	case List:
+	case TypeList:
 		return "list"
-	case Set:
+	case TypeSet:
 		return "set"
-	case ZSet:
+	case TypeZSet:
 		return "zset"
-	case Hash:
+	case TypeHash:
 		return "hash"
-	case Stream:
+	case TypeStream:
 		return "stream"
 	}
 	return fmt.Sprintf("type(%d)", uint8(t))
@@ -44,11 +44,16 @@ func (t Type) String() string {
 // Encoding is how a value is laid out; the numbers are Redis's.
 type Encoding uint8
 
-// The encodings of strings.
+// The encodings.
 const (
-	EncRaw    Encoding = 0
-	EncInt    Encoding = 1
-	EncEmbstr Encoding = 8
+	EncRaw       Encoding = 0
+	EncInt       Encoding = 1
+	EncHT        Encoding = 2
+	EncIntset    Encoding = 6
+	EncSkiplist  Encoding = 7
+	EncEmbstr    Encoding = 8
+	EncQuicklist Encoding = 9
+	EncListpack  Encoding = 11
 )
 
 // embstrMax is the longest string that Redis calls embstr.
@@ -63,6 +68,16 @@ func (c Encoding) String() string {
 		return "int"
 	case EncEmbstr:
 		return "embstr"
+	case EncHT:
+		return "hashtable"
+	case EncIntset:
+		return "intset"
+	case EncSkiplist:
+		return "skiplist"
+	case EncQuicklist:
+		return "quicklist"
+	case EncListpack:
+		return "listpack"
 	}
 	return fmt.Sprintf("encoding(%d)", uint8(c))
 }

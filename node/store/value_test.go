@@ -119,7 +119,7 @@ func TestEncodings(t *testing.T) {
 			if n, ok := v.Int(); ok != (row.enc == "int" || row.text == "123" || row.text == "12") || ok && strconv.FormatInt(n, 10) != row.text {
 				t.Errorf("%q is the number %d, %t", row.text, n, ok)
 			}
-			if v.Type() != String || v.Type().String() != "string" {
+			if v.Type() != TypeString || v.Type().String() != "string" {
 				t.Errorf("type %s", v.Type())
 			}
 		})

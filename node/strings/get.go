@@ -28,7 +28,7 @@ func replyValue(ctx *command.Context, v store.Value, found bool) {
 // holds another type, which is answered.
 func text(ctx *command.Context, key []byte) (v store.Value, found, ok bool) {
 	v, found = ctx.Read(key)
-	if found && v.Type() != store.String {
+	if found && v.Type() != store.TypeString {
 		ctx.Error(command.ErrWrongType)
 		return v, true, false
 	}
@@ -38,7 +38,7 @@ func text(ctx *command.Context, key []byte) (v store.Value, found, ok bool) {
 // textToWrite is text for a command that is about to change the key.
 func textToWrite(ctx *command.Context, key []byte) (v store.Value, found, ok bool) {
 	v, found = ctx.Write(key)
-	if found && v.Type() != store.String {
+	if found && v.Type() != store.TypeString {
 		ctx.Error(command.ErrWrongType)
 		return v, true, false
 	}
@@ -55,7 +55,7 @@ func mget(ctx *command.Context) {
 	ctx.Reply.ArrayLen(len(ctx.Argv) - 1)
 	for _, key := range ctx.Argv[1:] {
 		v, found := ctx.Read(key)
-		replyValue(ctx, v, found && v.Type() == store.String)
+		replyValue(ctx, v, found && v.Type() == store.TypeString)
 	}
 }
 

@@ -67,14 +67,14 @@ func lcs(ctx *command.Context) {
 // earlier one.
 func lcsOperands(ctx *command.Context) (a, b []byte, ok bool) {
 	va, foundA := ctx.Read(ctx.Argv[1])
-	if foundA && va.Type() == store.String {
+	if foundA && va.Type() == store.TypeString {
 		a = va.Append(nil)
 	}
 	vb, foundB := ctx.Read(ctx.Argv[2])
-	if foundB && vb.Type() == store.String {
+	if foundB && vb.Type() == store.TypeString {
 		b = vb.Append(nil)
 	}
-	if foundA && a == nil && va.Type() != store.String || foundB && b == nil && vb.Type() != store.String {
+	if foundA && a == nil && va.Type() != store.TypeString || foundB && b == nil && vb.Type() != store.TypeString {
 		ctx.Error("ERR The specified keys must contain string values")
 		return nil, nil, false
 	}

@@ -123,7 +123,7 @@ func setWith(ctx *command.Context, o options, key, value []byte, name string) {
 	}
 	old, found := ctx.Write(key)
 	if o.get {
-		if found && old.Type() != store.String {
+		if found && old.Type() != store.TypeString {
 			ctx.Error(command.ErrWrongType)
 			return
 		}
@@ -221,7 +221,7 @@ func msetAll(ctx *command.Context, name string) bool {
 func getSet(ctx *command.Context) {
 	key := ctx.Argv[1]
 	old, found := ctx.Write(key)
-	if found && old.Type() != store.String {
+	if found && old.Type() != store.TypeString {
 		ctx.Error(command.ErrWrongType)
 		return
 	}
