@@ -4,12 +4,11 @@
 package strings
 
 import (
-	"bytes"
 	"math"
 	"math/big"
-	"strconv"
 
 	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/longdouble"
 	"github.com/espalier-io/espalier/node/resp"
 )
 
@@ -61,31 +60,30 @@ func add(ctx *command.Context, n int64) {
 	ctx.Reply.Int(old + n)
 }
 
-// incrByFloat computes with the 64-bit mantissa of Redis's long double, so
-// that both servers give the same digits. On the stream it is the SET of its
-// result.
+// incrByFloat is on the stream the SET of its result.
 func incrByFloat(ctx *command.Context) {
 	key := ctx.Argv[1]
 	v, found, ok := textToWrite(ctx, key)
 	if !ok {
 		return
 	}
-	sum, ok := parseLong(ctx.Argv[2])
+	by, ok := longdouble.Parse(ctx.Argv[2])
+	old := new(big.Float) // zero
 	if found {
-		old, valid := parseLong(v.Bytes())
-		if ok = ok && valid; ok {
-			sum = sum.Add(old, sum)
-		}
+		var valid bool
+		old, valid = longdouble.Parse(v.Bytes())
+		ok = ok && valid
 	}
-	switch {
-	case !ok:
+	if !ok {
 		ctx.Error(command.ErrNotFloat)
 		return
-	case sum.IsInf():
+	}
+	sum, ok := longdouble.Add(old, by)
+	if !ok {
 		ctx.Error("ERR increment would produce NaN or Infinity")
 		return
 	}
-	text := formatLong(sum)
+	text := longdouble.Format(sum)
 	if _, err := ctx.DB.SetText(key, text, true); err != nil {
 		ctx.Error(command.ErrStringTooLong)
 		return
@@ -93,41 +91,4 @@ func incrByFloat(ctx *command.Context) {
 	ctx.Modified(command.EventString, "incrbyfloat", key)
 	ctx.Reply.Bulk(text)
 	ctx.Propagate([]byte("SET"), key, text, []byte("KEEPTTL"))
-}
-
-// longMantissa is the precision of an x87 long double in bits.
-const longMantissa = 64
-
-// parseLong reads a decimal, hexadecimal or infinite number as strtold does,
-// without white space before or after it.
-func parseLong(b []byte) (*big.Float, bool) {
-	if len(b) == 0 || len(b) > 255 || bytes.ContainsAny(b, " \t\r\n\v\f_") {
-		return nil, false
-	}
-	s := string(b)
-	if f, err := strconv.ParseFloat(s, 64); err == nil && (math.IsNaN(f) || math.IsInf(f, 0)) {
-		if math.IsNaN(f) {
-			return nil, false
-		}
-		return new(big.Float).SetInf(f < 0), true
-	}
-	f, _, err := big.ParseFloat(s, 10, longMantissa, big.ToNearestEven)
-	if err != nil {
-		return nil, false
-	}
-	return f, true
-}
-
-// formatLong prints a number with up to 17 digits behind the point and no
-// trailing zeros, never in exponents.
-func formatLong(f *big.Float) []byte {
-	b := f.Append(nil, 'f', 17)
-	if bytes.IndexByte(b, '.') >= 0 {
-		b = bytes.TrimRight(b, "0")
-		b = bytes.TrimSuffix(b, []byte("."))
-	}
-	if string(b) == "-0" {
-		return b[1:]
-	}
-	return b
 }
