@@ -167,12 +167,12 @@ func (r *Reconciler) updateLedger(ctx context.Context, o *observation, a topolog
 }
 
 func (r *Reconciler) createClaim(ctx context.Context, o *observation, a topology.CreateClaim) error {
-	return r.Create(ctx, resources.Claim(o.group, resources.Member{Name: a.Name, Entry: a.Entry}, a.GroupID))
+	return r.createMemberObject(ctx, o, resources.Claim(o.group, resources.Member{Name: a.Name, Entry: a.Entry}, a.GroupID))
 }
 
 func (r *Reconciler) createPod(ctx context.Context, o *observation, a topology.CreatePod) error {
 	member := resources.Member{Name: a.Name, Entry: a.Entry, Claimed: a.Persistence.NeedsClaim()}
-	return r.Create(ctx, resources.Pod(o.group, member, r.imageOf(o.group)))
+	return r.createMemberObject(ctx, o, resources.Pod(o.group, member, r.imageOf(o.group)))
 }
 
 // imageOf is the image of new members.
@@ -284,6 +284,9 @@ func (r *Reconciler) retractMaster(ctx context.Context, o *observation, a topolo
 func (r *Reconciler) writeEndpoint(ctx context.Context, o *observation, epoch uint64, kind discoveryv1.AddressType, master *resources.MasterEndpoint) error {
 	slice := resources.MasterEndpointSlice(o.group, int64(epoch), kind, master)
 	if o.slice == nil {
+		if err := r.claimName(ctx, o.group, slice); err != nil {
+			return err
+		}
 		return r.Create(ctx, slice)
 	}
 	slice.ResourceVersion = o.slice.ResourceVersion

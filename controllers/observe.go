@@ -115,7 +115,9 @@ func (r *Reconciler) observeToken(ctx context.Context, o *observation) error {
 		}
 		return fmt.Errorf("read the members' Secret: %w", err)
 	}
-	o.secret, o.token = secret, string(secret.Data[resources.TokenKey])
+	if metav1.IsControlledBy(secret, o.group) {
+		o.secret, o.token = secret, string(secret.Data[resources.TokenKey])
+	}
 	return nil
 }
 
@@ -258,6 +260,9 @@ func (r *Reconciler) observeEndpoint(ctx context.Context, o *observation) error 
 			return nil
 		}
 		return fmt.Errorf("read the master's endpoint: %w", err)
+	}
+	if !metav1.IsControlledBy(slice, o.group) {
+		return nil
 	}
 	o.slice = slice
 	if len(slice.Endpoints) == 0 || len(slice.Endpoints[0].Addresses) == 0 {

@@ -17,6 +17,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -50,13 +51,13 @@ import (
 // +kubebuilder:rbac:groups=espalier.io,resources=replicationledgers,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create
-// +kubebuilder:rbac:groups="",resources=services,verbs=list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;create;patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices/restricted,verbs=create
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=create;patch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;create;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // finalizerGroup keeps a deleted group until its pods are stopped and gone.
@@ -127,7 +128,12 @@ func (r *Reconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 	logPlan(ctx, seen, plan)
 
 	done, applied := r.apply(ctx, seen, plan)
-	if applied != nil && !conflictsOnly(applied) {
+	var taken *nameTaken
+	switch {
+	case errors.As(applied, &taken):
+		taken.obstruct(&plan.Health)
+		r.Events.Eventf(group, nil, corev1.EventTypeWarning, string(topology.ReasonNameTaken), "Apply", "%s", clip(taken.Error(), 1000))
+	case applied != nil && !conflictsOnly(applied):
 		r.Events.Eventf(group, nil, corev1.EventTypeWarning, "ActionFailed", "Apply", "%s", clip(applied.Error(), 1000))
 	}
 	if err := r.writeStatus(ctx, seen, plan); err != nil {
@@ -135,6 +141,10 @@ func (r *Reconciler) pass(ctx context.Context, req ctrl.Request) (ctrl.Result, e
 	}
 	if !group.DeletionTimestamp.IsZero() && len(plan.Actions) == 0 {
 		return r.letGroupGo(ctx, seen)
+	}
+	if taken != nil {
+		log.FromContext(ctx).Info("a name is taken", "because", applied.Error())
+		return ctrl.Result{RequeueAfter: takenPause}, nil
 	}
 	if applied != nil {
 		return ctrl.Result{}, applied

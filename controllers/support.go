@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -32,6 +33,7 @@ func (r *Reconciler) ensureSupport(ctx context.Context, o *observation) error {
 	if !o.group.DeletionTimestamp.IsZero() || o.supported {
 		return nil
 	}
+	var errs []error
 	objects := []client.Object{resources.ConfigMap(o.group, o.groupID())}
 	for _, s := range resources.Services(o.group) {
 		objects = append(objects, s)
@@ -43,12 +45,14 @@ func (r *Reconciler) ensureSupport(ctx context.Context, o *observation) error {
 		return err
 	}
 	for _, object := range objects {
-		if err := r.applyObject(ctx, object); err != nil {
-			return fmt.Errorf("apply %T %s: %w", object, object.GetName(), err)
+		if err := r.claimName(ctx, o.group, object); err != nil {
+			errs = append(errs, err)
+		} else if err := r.applyObject(ctx, object); err != nil {
+			errs = append(errs, fmt.Errorf("apply %T %s: %w", object, object.GetName(), err))
 		}
 	}
-	o.supported = true
-	return nil
+	o.supported = len(errs) == 0
+	return errors.Join(errs...)
 }
 
 func (r *Reconciler) applyObject(ctx context.Context, object client.Object) error {
@@ -94,6 +98,9 @@ func (r *Reconciler) ensureNodeSecret(ctx context.Context, o *observation) error
 		return err
 	}
 	secret := resources.NodeSecret(o.group, password, rand.Text())
+	if err := r.claimName(ctx, o.group, secret); err != nil {
+		return err
+	}
 	if err := r.Create(ctx, secret); err != nil {
 		return fmt.Errorf("make the members' Secret: %w", err)
 	}

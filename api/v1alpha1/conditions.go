@@ -61,6 +61,7 @@ const (
 	ReasonLedgerBehind      = "LedgerBehind"      // restored ledger and nodes do not fit together
 	ReasonLinkRefused       = "LinkRefused"       // a replica's shield refuses what its upstream has, and no permit is due
 	ReasonUnmanaged         = "Unmanaged"         // a process that takes no grants
+	ReasonNameTaken         = "NameTaken"         // an object of somebody else bears a name of the group's
 	ReasonDataLost          = "DataLost"          // every copy is gone, and onTotalLoss is Halt
 
 	// Of gates: why a step is not taken now.

@@ -107,7 +107,7 @@ type ReplicationLedgerSpec struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:MaxItems=512
 	Members []LedgerMember `json:"members,omitempty"`
 
 	// decision is the last decision and its reason, for people.

@@ -27,6 +27,9 @@ import (
 	"github.com/espalier-io/espalier/api/v1alpha1"
 )
 
+// GroupKind is the kind of a group, as owner references name it.
+const GroupKind = "ReplicationGroup"
+
 // Labels, annotations and the finalizer of this project.
 const (
 	// LabelGroup holds the group's name, on everything that belongs to it.
@@ -110,7 +113,7 @@ func objectMeta(group *v1alpha1.ReplicationGroup, name string) metav1.ObjectMeta
 
 // ownerReference makes the group the controller of an object.
 func ownerReference(group *v1alpha1.ReplicationGroup) metav1.OwnerReference {
-	return *metav1.NewControllerRef(group, v1alpha1.GroupVersion.WithKind("ReplicationGroup"))
+	return *metav1.NewControllerRef(group, v1alpha1.GroupVersion.WithKind(GroupKind))
 }
 
 // merged is the union of maps; later ones win.

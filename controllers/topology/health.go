@@ -206,6 +206,16 @@ func (p *pass) stalledFact() Fact {
 	return Fact{False, ReasonNotStalled, "Nothing needs help from outside."}
 }
 
+// Obstructed adds what was found only when the plan was performed: it cannot go
+// on without a change from outside.
+func (h *Health) Obstructed(reason Reason, message string) {
+	if h.Stalled.Status == True {
+		return
+	}
+	h.Stalled = Fact{True, reason, message}
+	h.Reconciling = Fact{False, reason, "It cannot go on: see Stalled."}
+}
+
 func (p *pass) dataLostFact() Fact {
 	switch p.lost {
 	case lossTotal:

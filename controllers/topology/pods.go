@@ -156,7 +156,9 @@ func (p *pass) create(m *member, groupID string) {
 	case !m.placed():
 		why = "its claim must report before a master is made"
 	}
-	p.claim(m, groupID, why)
+	if p.claim(m, groupID, why) {
+		return // the pod mounts the claim that bears its name, whosever that is: ours is seen first
+	}
 	persistence := m.entry.persistence
 	if m.seen.Claim != nil && !persistence.NeedsClaim() {
 		persistence.Mode = PersistRDB // its claim is from a time when it was declared so, and must be read
@@ -165,11 +167,14 @@ func (p *pass) create(m *member, groupID string) {
 }
 
 // claim creates the claim of a member that is declared with one and has none,
-// also where its pod is there already: the two may not succeed together.
-func (p *pass) claim(m *member, groupID, why string) {
-	if e := m.entry; e.persistence.NeedsClaim() && m.seen.Claim == nil {
-		p.do(CreateClaim{Name: m.name, Entry: e.name, GroupID: groupID, Persistence: e.persistence, Why: why})
+// and tells so.
+func (p *pass) claim(m *member, groupID, why string) bool {
+	e := m.entry
+	if !e.persistence.NeedsClaim() || m.seen.Claim != nil {
+		return false
 	}
+	p.do(CreateClaim{Name: m.name, Entry: e.name, GroupID: groupID, Persistence: e.persistence, Why: why})
+	return true
 }
 
 // drain removes a working member that is no longer declared.

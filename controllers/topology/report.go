@@ -47,6 +47,7 @@ const (
 	ReasonLedgerBehind      Reason = "LedgerBehind"      // restored ledger and nodes do not fit together
 	ReasonLinkRefused       Reason = "LinkRefused"       // a replica's shield refuses what its upstream has, and no permit is due
 	ReasonUnmanaged         Reason = "Unmanaged"         // a process that takes no grants
+	ReasonNameTaken         Reason = "NameTaken"         // an object of somebody else bears a name of the group's
 	ReasonDataLost          Reason = "DataLost"          // every copy is gone
 
 	// Of gates.
