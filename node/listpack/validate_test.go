@@ -72,8 +72,11 @@ func FuzzValidate(f *testing.F) {
 		i := len(forwards)
 		for off := Last(blob); off >= 0; off = Prev(blob, off) {
 			i--
-			if !Get(blob, off).Equal([]byte(forwards[i])) || Seek(blob, i) != off {
+			if !Get(blob, off).Equal([]byte(forwards[i])) {
 				t.Fatalf("element %d differs backwards", i)
+			}
+			if len(forwards) < 100 && Seek(blob, i) != off { // a long one takes its square
+				t.Fatalf("element %d is not at %d", i, off)
 			}
 		}
 		if i != 0 {
