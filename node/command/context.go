@@ -40,6 +40,7 @@ type Context struct {
 	dirty int
 	own   bool // the handler propagated in its own words
 	kept  []byte
+	woken [][]byte // the key that ended the wait of a call that is run again
 }
 
 // Host is what the engine does on a handler's behalf.
@@ -55,6 +56,8 @@ type Host interface {
 	ExpireWord() []byte
 	// ErrorReply counts an error by its code (INFO errorstats).
 	ErrorReply(text string)
+	// Block makes the session of the running call wait, if it may.
+	Block(c *Context, w Wait) bool
 	// Hit and Miss count keyspace_hits and keyspace_misses.
 	Hit()
 	Miss()
@@ -80,6 +83,7 @@ const (
 // Begin readies the context for a call. Engine only.
 func (c *Context) Begin(host Host, argv [][]byte) {
 	c.host, c.Argv, c.dirty, c.own = host, argv, 0, false
+	c.woken = c.woken[:0]
 	if cap(c.kept) > keptMax {
 		c.kept = nil
 	}

@@ -16,9 +16,10 @@ type blocking struct {
 	// CLIENT UNBLOCK have no say.
 	giveUp func()
 	timer  *time.Timer // nil: for ever
-	// cancel forgets what the session waits for when its connection is lost;
-	// may be nil.
+	// cancel forgets what the session waits for, however the wait ends; may be
+	// nil.
 	cancel func()
+	wait   *keyWait // for keys; nil for anything else
 	// postponed says that a pause holds the command back: it was not run yet
 	// and comes again when the connection resumes.
 	postponed bool
@@ -36,8 +37,12 @@ func (s *Session) block(timeout time.Duration, giveUp, cancel func()) {
 }
 
 func (s *Session) leaveBlock() {
-	if s.blocked.timer != nil {
-		s.blocked.timer.Stop()
+	b := s.blocked
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if b.cancel != nil {
+		b.cancel()
 	}
 	s.blocked = nil
 }
@@ -51,6 +56,15 @@ func (s *Session) unblock() {
 	}
 }
 
+// answer ends the wait with a reply that came late: CLIENT REPLY applies to it
+// as to any other.
+func (s *Session) answer(reply func()) {
+	before := s.reply.Len()
+	reply()
+	s.applyReplyMode(before)
+	s.unblock()
+}
+
 // timeOut ends a wait whose time is over, if it still lasts. Called without
 // the lock.
 func (e *Engine) timeOut(s *Session, b *blocking) {
@@ -58,10 +72,23 @@ func (e *Engine) timeOut(s *Session, b *blocking) {
 	defer e.Unlock()
 	e.BatchBegin()
 	if s.blocked == b {
-		b.giveUp()
-		s.unblock()
+		s.answer(b.giveUp)
 	}
 	e.BatchEnd()
+}
+
+// dismissBlocked lets all clients go that wait: the node follows a master from
+// now on, and they wait for what a master gives. What a pause holds back was not
+// run yet and is judged when it is.
+func (e *Engine) dismissBlocked() {
+	for _, s := range e.inOrder() {
+		if s.blocked == nil || s.blocked.postponed {
+			continue
+		}
+		e.replyError(s, "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
+		s.leaveBlock()
+		s.close(true)
+	}
 }
 
 // pauseKind says what a pause holds back; the larger, the more.

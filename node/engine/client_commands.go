@@ -241,10 +241,9 @@ func (e *Engine) clientUnblock(ctx *command.Context) {
 		return
 	}
 	if withError {
-		e.replyError(target, "UNBLOCKED client unblocked via CLIENT UNBLOCK")
+		target.answer(func() { e.replyError(target, "UNBLOCKED client unblocked via CLIENT UNBLOCK") })
 	} else {
-		target.blocked.giveUp()
+		target.answer(target.blocked.giveUp)
 	}
-	target.unblock()
 	ctx.Reply.Int(1)
 }

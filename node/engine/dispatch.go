@@ -43,8 +43,11 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 		s.streamed = e.replication.offset()
 	}
 
-	if s.replies != repliesOn {
+	if s.replies != repliesOn && s.blocked == nil {
 		s.applyReplyMode(before)
+	}
+	if len(e.waiting.ready) > 0 {
+		e.serveWaiting()
 	}
 	if s.downstream != nil {
 		s.withholdReply(before)
@@ -125,14 +128,7 @@ func unknownCommand(argv [][]byte) string {
 // call runs a handler and takes note of what it changed. The unit stays open:
 // the caller ends it.
 func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
-	ctx := &e.ctx
-	ctx.Begin(e, argv)
-	ctx.Session = s
-	ctx.Reply = &s.reply
-	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
-	ctx.Now = e.now
-	ctx.FromMaster = s.fromMaster
-	ctx.Replica = !s.fromMaster && e.silent()
+	e.prepare(s, argv)
 	sizeBefore, outer := s.reply.Len(), e.errorsAtCall
 	e.errorsAtCall = e.stats.errorReplies
 	shared := cmd.Cheap && e.stopwatch.shares(argv)
@@ -141,7 +137,7 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 		begin = e.stopwatch.begin(e)
 	}
 
-	cmd.Handler(ctx)
+	cmd.Handler(&e.ctx)
 
 	if len(e.monitors) != 0 {
 		e.feedMonitors(s, cmd, argv)
@@ -153,6 +149,38 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	}
 	e.errorsAtCall = outer + errors // those are not EXEC's own
 	e.stats.commands++
+	e.record(s, cmd, argv)
+	took := int64(0)
+	if shared {
+		took = e.stopwatch.share(e, cmd, s.reply.Len()-sizeBefore > cheapBytes)
+	} else {
+		took = e.stopwatch.end(e) - begin
+		cmd.Stats.Nanos += took
+	}
+	switch {
+	case s.blocked != nil && s.blocked.wait != nil:
+		s.blocked.wait.took = took
+	case took >= e.stopwatch.slowAt:
+		e.noteSlow(s, cmd, argv, took)
+	}
+	e.ctx.Session = nil // nobody is being served: argv is the input buffer's again
+}
+
+// prepare readies the context for a call of a session.
+func (e *Engine) prepare(s *Session, argv [][]byte) {
+	ctx := &e.ctx
+	ctx.Begin(e, argv)
+	ctx.Session = s
+	ctx.Reply = &s.reply
+	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
+	ctx.Now = e.now
+	ctx.FromMaster = s.fromMaster
+	ctx.Replica = !s.fromMaster && e.silent()
+}
+
+// record takes note of what a call changed and lets it be propagated.
+func (e *Engine) record(s *Session, cmd *command.Command, argv [][]byte) {
+	ctx := &e.ctx
 	if n := ctx.Dirty(); n > 0 {
 		e.dirty += int64(n)
 		if !s.fromMaster && e.replication.isReplica() {
@@ -163,17 +191,6 @@ func (e *Engine) call(s *Session, cmd *command.Command, argv [][]byte) {
 	if ctx.Verbatim() {
 		e.Propagate(s.index, argv)
 	}
-	took := int64(0)
-	if shared {
-		took = e.stopwatch.share(e, cmd, s.reply.Len()-sizeBefore > cheapBytes)
-	} else {
-		took = e.stopwatch.end(e) - begin
-		cmd.Stats.Nanos += took
-	}
-	if took >= e.stopwatch.slowAt {
-		e.noteSlow(s, cmd, argv, took)
-	}
-	ctx.Session = nil // nobody is being served: argv is the input buffer's again
 }
 
 // replyError answers with an error and counts it by its code.

@@ -18,7 +18,7 @@
 // files; they see a command.Context.
 //
 // Start reading at Engine, then dispatch.go. Then, as needed: sessions and what
-// makes them wait (session.go, blocking.go, transaction.go); what goes on by
+// makes them wait (session.go, blocking.go, waiting.go, transaction.go); what goes on by
 // itself (cron.go, expiry.go); the disk (snapshot.go, save.go, loading.go,
 // shutdown.go); replication (replication.go names its files) and the operator's
 // word (managed.go).
@@ -64,6 +64,7 @@ type Engine struct {
 	sessions      map[int64]*Session
 	nextSessionID int64
 	watched       watched
+	waiting       waiting
 	monitors      []*Session
 	pauses        pauses
 	warnedOfHTTP  int64 // e.clock
@@ -176,6 +177,9 @@ func (e *Engine) BatchBegin() { e.readClock() }
 
 // BatchEnd publishes what the batch appended to the stream.
 func (e *Engine) BatchEnd() {
+	if len(e.waiting.ready) > 0 {
+		e.serveWaiting() // a data set was replaced, a pause has ended
+	}
 	e.ahead.forget()
 	e.stopwatch.settle(e)
 	e.saveAfterFlush()

@@ -75,10 +75,11 @@ func (u *unit) reset() {
 	u.buf = u.buf[:0]
 }
 
-// KeyModified tells the watchers of a key (command.Host). Keyspace
+// KeyModified tells who watches a key and who waits for it (command.Host). Keyspace
 // notifications and client-side caches hang on here when they exist.
 func (e *Engine) KeyModified(db int, _ command.EventClass, _ string, key []byte) {
 	e.watched.touch(db, key)
+	e.waiting.touch(db, key)
 }
 
 var delWord, unlinkWord = []byte("DEL"), []byte("UNLINK")

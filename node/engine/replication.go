@@ -180,7 +180,7 @@ func (r *replication) log(e repl.Log) {
 func (r *replication) roleChanged(role repl.Role) {
 	r.showRole()
 	if role == repl.Replica {
-		r.dismissWaiters()
+		r.e.dismissBlocked()
 	}
 }
 

@@ -189,7 +189,7 @@ func (e *Engine) wait(ctx *command.Context) {
 	r.waiters = append(r.waiters, w)
 	r.wantAcks = true
 	s.block(time.Duration(timeout)*time.Millisecond,
-		func() { r.dropWaiter(w); s.reply.Int(int64(r.m.CountAcked(w.offset))) },
+		func() { s.reply.Int(int64(r.m.CountAcked(w.offset))) },
 		func() { r.dropWaiter(w) })
 }
 
@@ -201,20 +201,8 @@ func (r *replication) dropWaiter(w *waiter) {
 func (r *replication) serveWaiters() {
 	for _, w := range slices.Clone(r.waiters) {
 		if acked := int64(r.m.CountAcked(w.offset)); acked >= w.replicas {
-			r.dropWaiter(w)
-			w.s.reply.Int(acked)
-			w.s.unblock()
+			w.s.answer(func() { w.s.reply.Int(acked) })
 		}
-	}
-}
-
-// dismissWaiters lets the waiting clients go: the node is a master no more.
-func (r *replication) dismissWaiters() {
-	for _, w := range slices.Clone(r.waiters) {
-		r.dropWaiter(w)
-		r.e.replyError(w.s, "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
-		w.s.leaveBlock()
-		w.s.close(true)
 	}
 }
 

@@ -120,6 +120,8 @@ func (e *Engine) swapDB(ctx *command.Context) {
 		e.watched.touchDatabase(int(i), a, b, e.now)
 		e.watched.touchDatabase(int(j), b, a, e.now)
 		e.store.SwapDB(int(i), int(j))
+		e.waiting.touchDatabase(int(i))
+		e.waiting.touchDatabase(int(j))
 	}
 	ctx.Changed(1)
 	ctx.Reply.OK()
@@ -141,6 +143,9 @@ func (e *Engine) adoptStore(next *store.Store) {
 		s.selectDB(s.index)
 	}
 	e.ctx.Store, e.ctx.DB = next, nil
+	for i := range next.NumDBs() {
+		e.waiting.touchDatabase(i)
+	}
 	e.configureStore(next)
 	old.Close()
 }

@@ -119,10 +119,7 @@ func (s *Session) ProtocolError(msg string) {
 // Disconnected forgets the session (server.Session).
 func (s *Session) Disconnected() {
 	s.unwatchAll()
-	if b := s.blocked; b != nil {
-		if b.cancel != nil {
-			b.cancel()
-		}
+	if s.blocked != nil {
 		s.leaveBlock()
 	}
 	s.e.stopMonitoring(s)
