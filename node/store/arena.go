@@ -64,7 +64,7 @@ type chunk struct {
 // arena allocates blocks outside the Go heap. Blocks never move, but for the
 // single blocks of class 0 when they are resized.
 type arena struct {
-	bases  []unsafe.Pointer // by chunk number: all that a lookup needs
+	reader
 	chunks []*chunk
 	ids    []uint32 // chunk numbers to be used again
 	avail  [numClasses]*chunk
@@ -79,17 +79,12 @@ type arena struct {
 	retired bool
 	gone    bool
 
-	digits     [20]byte // what Value.Bytes writes numbers to
+	doomed     []handle // roots of trees without references, see sweep
 	prefetched uint64   // keeps the compiler from leaving out the loads of Prefetch
 }
 
 func newArena() *arena {
-	return &arena{bases: make([]unsafe.Pointer, 1), chunks: make([]*chunk, 1)}
-}
-
-// ptr returns the address of a block.
-func (a *arena) ptr(h handle) unsafe.Pointer {
-	return unsafe.Add(a.bases[h>>unitBits], (h&unitMask)<<3)
+	return &arena{reader: reader{bases: make([]unsafe.Pointer, 1)}, chunks: make([]*chunk, 1)}
 }
 
 // sizeOf returns how many bytes a block has room for.

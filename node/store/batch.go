@@ -9,23 +9,45 @@ type Item struct {
 	Key      []byte
 	Type     Type
 	Encoding Encoding
-	Value    []byte // a string's bytes; nil for EncInt
+	Value    []byte // a string's bytes, nil for EncInt; of a packed collection its bytes
 	Int      int64  // the number, for EncInt
 	ExpireAt int64  // ms since the epoch, or NoExpiry
 	Access   uint32 // see Store.Idle and Store.Frequency
+
+	tree collection // the collection, if it is not packed
+}
+
+// Hash returns a look at a hash. Bytes that it gives are valid until the next
+// call of any look at an item of the same batch. So with Set, ZSet and List.
+func (it *Item) Hash() Hash { return Hash{it.collection()} }
+
+// Set returns a look at a set.
+func (it *Item) Set() Set { return Set{it.collection()} }
+
+// ZSet returns a look at a sorted set.
+func (it *Item) ZSet() ZSet { return ZSet{it.collection()} }
+
+// List returns a look at a list.
+func (it *Item) List() List { return List{it.collection()} }
+
+func (it *Item) collection() collection {
+	c := it.tree
+	c.packed = it.Value
+	return c
 }
 
 // Batch is a slice of a snapshot. It is reused from slice to slice, and may be
 // read without the lock. Items are good until the batch is released or passed to
 // Next again, both under the lock; small values are copies in the batch, large
-// ones lie where they always were and cannot change or go as long as the batch
-// has them. The zero Batch is ready for use.
+// ones and collections lie where they always were and cannot change or go as
+// long as the batch has them. The zero Batch is ready for use.
 type Batch struct {
 	Items []Item
 
 	size int // bytes of keys and values
 	buf  []byte
 	a    *arena
+	r    reader
 	pins []handle
 }
 
@@ -46,24 +68,30 @@ func (b *Batch) Release() {
 	}
 	b.pins = b.pins[:0]
 	b.a.release()
-	b.a = nil
+	b.a, b.r.bases = nil, nil
 }
 
 func (b *Batch) hold(a *arena) {
 	b.a = a
+	b.r.bases = a.bases
 	a.hold()
 }
 
 // add appends an entry. With owned, the entry brings a reference to its value
 // block, which the batch keeps or gives up.
 func (b *Batch) add(db int, e entry, owned bool) {
-	v := Value{e, b.a}
+	v := Value{e, &b.a.reader}
 	key := e.key()
 	it := Item{
 		DB: db, Type: v.Type(), Encoding: v.Encoding(),
 		Key: b.copy(key), ExpireAt: v.ExpireAt(), Access: v.Access(),
 	}
 	b.size += len(key)
+	it.tree.r = &b.r
+	if e.isTree() {
+		b.addTree(it, e, owned)
+		return
+	}
 	if it.Encoding == EncInt {
 		it.Int = e.int()
 		b.size += 8
@@ -85,6 +113,18 @@ func (b *Batch) add(db int, e entry, owned bool) {
 			releaseValue(b.a, block)
 		}
 	}
+	b.Items = append(b.Items, it)
+}
+
+// addTree appends a collection that stays where it is.
+func (b *Batch) addTree(it Item, e entry, owned bool) {
+	root := e.block()
+	if !owned {
+		retainValue(b.a, root)
+	}
+	b.pins = append(b.pins, root)
+	it.tree.root, it.tree.count = root, e.blockLen()
+	b.size += b.a.estimate(root)
 	b.Items = append(b.Items, it)
 }
 

@@ -25,10 +25,22 @@ var DefaultLimits = Limits{
 
 // SetLimits changes the limits. Collections that are there already follow with
 // their next change, and never become packed again, as with Redis.
-func (s *Store) SetLimits(l Limits) { panic("unfinished") }
+func (s *Store) SetLimits(l Limits) { s.limits = l }
 
 // collection is what the looks at collections share.
-type collection struct{}
+type collection struct {
+	r      *reader
+	packed []byte // the packed form, nil for a tree
+	root   handle // of a tree; 0 for a tree without elements, while it is edited
+	count  int    // elements of a tree
+}
+
+func (v Value) collection() collection {
+	if v.e.isTree() {
+		return collection{r: v.r, root: v.e.block(), count: v.e.blockLen()}
+	}
+	return collection{r: v.r, packed: v.raw()}
+}
 
 // SetPacked sets a key to a collection in the packed form of its type, as a dump
 // has it: EncListpack for a hash or a sorted set, EncIntset for a set. The caller
@@ -38,4 +50,9 @@ func (db *DB) SetPacked(key []byte, t Type, packed []byte) (added bool) { panic(
 
 // Packed returns the bytes of a listpack or an intset, nil for a value that is
 // not packed.
-func (v Value) Packed() []byte { panic("unfinished") }
+func (v Value) Packed() []byte {
+	if packedEncodings>>v.Encoding()&1 == 0 {
+		return nil
+	}
+	return v.raw()
+}

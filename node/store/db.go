@@ -24,22 +24,22 @@ func (db *DB) Get(key []byte) (Value, bool) {
 		return Value{}, false
 	}
 	ks.st.access.touch(s.e)
-	return Value{s.e, ks.a}, true
+	return Value{s.e, &ks.a.reader}, true
 }
 
 // Peek looks a key up and does not count as an access.
 func (db *DB) Peek(key []byte) (Value, bool) {
 	ks := db.ks
 	s := ks.lookup(key)
-	return Value{s.e, ks.a}, s.e.p != nil
+	return Value{s.e, &ks.a.reader}, s.e.p != nil
 }
 
 // Has says whether a key is there. It does not count as an access.
 func (db *DB) Has(key []byte) bool { return db.ks.lookup(key).e.p != nil }
 
 // Delete removes a key and reports whether it was there. Memory of large
-// values goes back to the system in the background, so there is no slower and
-// faster way (DEL and UNLINK).
+// values goes back to the system in the background, and large collections go bit
+// by bit with Reclaim, so there is no slower and faster way (DEL and UNLINK).
 func (db *DB) Delete(key []byte) bool {
 	s := db.ks.lookup(key)
 	if s.e.p == nil {
@@ -70,6 +70,7 @@ func (db *DB) Rename(from, to []byte) bool {
 
 // Copy sets a key, in dst, to a copy of another one's value and time to live,
 // and reports whether the other one was there. What is under the key is deleted.
+// A large collection is copied only as far, and when, one of the two changes.
 func (db *DB) Copy(from []byte, dst *DB, to []byte) bool {
 	if db.ks == dst.ks && string(from) == string(to) {
 		return db.Has(from)
@@ -80,9 +81,11 @@ func (db *DB) Copy(from []byte, dst *DB, to []byte) bool {
 	dst.Delete(to)
 	e := db.ks.lookup(from).e
 	h, copied := dst.ks.duplicate(e, to)
-	if block := e.block(); block != 0 {
+	if block := e.block(); e.isTree() {
+		retainValue(dst.ks.a, block)
+	} else if block != 0 {
 		n := e.blockLen()
-		own := newValueBlock(dst.ks.a, &content{text: valueBytes(dst.ks.a, block, n), size: n})
+		own := newValueBlock(dst.ks.a, &content{text: dst.ks.a.valueBytes(block, n), size: n})
 		copied.setBlock(own, n)
 	}
 	dst.ks.link(dst.ks.hash(to), h, copied)

@@ -21,8 +21,9 @@ import (
 //
 // The payload is the value itself if it is small, for EncInt the fewest of
 // 1, 2, 4 or 8 bytes that hold the number, and with flagBlock the handle
-// (5 bytes) and length (4 bytes) of a value block. So a key of 16 bytes with a
-// value of 32 takes 55 bytes.
+// (5 bytes) and length (4 bytes) of a value block or, with EncHT, EncSkiplist
+// and EncQuicklist, the root and the number of elements of a tree. So a key of
+// 16 bytes with a value of 32 takes 55 bytes.
 type entry struct{ p unsafe.Pointer }
 
 const (
@@ -146,7 +147,11 @@ func (e entry) setExpireAt(at int64)    { store64(unsafe.Add(e.p, fixedSize), ui
 func (e entry) expiryIndex() uint32     { return load32(unsafe.Add(e.p, fixedSize+8)) }
 func (e entry) setExpiryIndex(i uint32) { store32(unsafe.Add(e.p, fixedSize+8), i) }
 
-// block returns the value block that the payload names, 0 if there is none.
+// isTree says that the block which the payload names is the root of a tree.
+func (e entry) isTree() bool { return treeEncodings>>e.encoding()&1 != 0 }
+
+// block returns the value block or root that the payload names, 0 if there is
+// none.
 func (e entry) block() handle {
 	if e.flags()&flagBlock == 0 {
 		return 0
@@ -155,7 +160,8 @@ func (e entry) block() handle {
 	return load40(p)
 }
 
-// blockLen is the length of the value in the value block.
+// blockLen is the length of the value in the value block or, of a tree, the
+// number of elements.
 func (e entry) blockLen() int {
 	p, _ := e.payload()
 	return int(load32(unsafe.Add(p, 5)))
@@ -165,6 +171,11 @@ func (e entry) setBlock(h handle, n int) {
 	p, _ := e.payload()
 	store40(p, h)
 	store32(unsafe.Add(p, 5), uint32(n))
+}
+
+// dropBlock makes the entry forget the block that it names.
+func (e entry) dropBlock() {
+	store32(e.p, load32(e.p)&^(flagBlock<<accessBits))
 }
 
 // intWidth returns the fewest of 1, 2, 4 and 8 bytes that hold n.
@@ -214,7 +225,7 @@ type content struct {
 	text  []byte // the value, or a first part of it
 	size  int    // the length of the value: at least that of text; the rest is zeros
 	room  int    // the length that it is expected to grow to
-	block handle // a value block that already holds it
+	block handle // a value block that already holds it, or a root; size is its count
 }
 
 // inBlock says that the value goes, or is, into a block of its own.
@@ -284,35 +295,4 @@ func (e entry) write(a *arena, flags uint8, access uint32, key []byte, c *conten
 func fill(dst, text []byte) {
 	n := copy(dst, text)
 	clear(dst[n:])
-}
-
-// A value block holds a value too long for its entry: a reference count of
-// 4 bytes, 4 bytes unused, the value. Its block may have room to spare.
-const valueHeader = 8
-
-func newValueBlock(a *arena, c *content) handle {
-	h, p := a.alloc(valueHeader + max(c.size, c.room))
-	store32(p, 1)
-	fill(bytesAt(unsafe.Add(p, valueHeader), c.size), c.text)
-	return h
-}
-
-func valueBytes(a *arena, h handle, n int) []byte {
-	return bytesAt(unsafe.Add(a.ptr(h), valueHeader), n)
-}
-
-func valueRefs(a *arena, h handle) uint32 { return load32(a.ptr(h)) }
-
-func retainValue(a *arena, h handle) {
-	p := a.ptr(h)
-	store32(p, load32(p)+1)
-}
-
-func releaseValue(a *arena, h handle) {
-	p := a.ptr(h)
-	if n := load32(p) - 1; n > 0 {
-		store32(p, n)
-		return
-	}
-	a.free(h)
 }

@@ -191,5 +191,5 @@ func (db *DB) RandomExpiring() (key []byte, v Value, ok bool) {
 	}
 	word := *x.words.at(rand.Uint64N(x.words.len))
 	e := entry{db.ks.a.ptr(handle(word & handleMask))}
-	return e.key(), Value{e, db.ks.a}, true
+	return e.key(), Value{e, &db.ks.a.reader}, true
 }

@@ -5,16 +5,23 @@ package store
 
 import "time"
 
-// wholesale is the number of keys from which on it is cheaper to give the
-// memory of all databases back at once than key by key.
-const wholesale = 1024
+// From so many keys or bytes on it is cheaper to give the memory of all
+// databases back at once than key by key.
+const (
+	wholesale      = 1024
+	wholesaleBytes = 4 << 20
+)
+
+func (s *Store) isWholesale(keys int) bool {
+	return keys >= wholesale || keys > 0 && s.a.used >= wholesaleBytes
+}
 
 // FlushDB removes all keys of a database and returns how many they were. With
 // lazy it takes constant time and leaves the rest to Reclaim.
 func (s *Store) FlushDB(i int, lazy bool) int {
 	db := s.dbs[i]
 	n := db.Len()
-	if n >= wholesale && n == s.Len() {
+	if n == s.Len() && s.isWholesale(n) {
 		return s.dropAll()
 	}
 	s.flush(db, lazy)
@@ -27,7 +34,7 @@ func (s *Store) FlushDB(i int, lazy bool) int {
 // the flush is lazy, but for a few.
 func (s *Store) FlushAll(lazy bool) int {
 	n := s.Len()
-	if n >= wholesale {
+	if s.isWholesale(n) {
 		return s.dropAll()
 	}
 	for _, db := range s.dbs {
@@ -76,7 +83,8 @@ func (s *Store) discard(ks *keyspace) {
 	}
 }
 
-// Reclaim frees what was flushed lazily, for at most so long (0: until all is
+// Reclaim frees what was flushed lazily and what is left of large collections
+// that were deleted, for at most so long (0: until all is
 // free), and reports whether there is more to do. The engine calls it from its
 // cron.
 func (s *Store) Reclaim(limit time.Duration) (more bool) {
@@ -93,13 +101,13 @@ func (s *Store) Reclaim(limit time.Duration) (more bool) {
 		s.garbage[0] = nil
 		s.garbage = s.garbage[1:]
 	}
-	return false
+	return !s.a.sweep(goOn)
 }
 
-// PendingObjects returns how many keys wait for Reclaim (INFO's
-// lazyfree_pending_objects).
+// PendingObjects returns how many keys and large collections wait for Reclaim
+// (INFO's lazyfree_pending_objects).
 func (s *Store) PendingObjects() int {
-	n := 0
+	n := len(s.a.doomed)
 	for _, ks := range s.garbage {
 		n += ks.count
 	}

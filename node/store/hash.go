@@ -11,7 +11,7 @@ import "iter"
 type Hash struct{ collection }
 
 // Hash returns a look at the value, which must be a hash.
-func (v Value) Hash() Hash { panic("unfinished") }
+func (v Value) Hash() Hash { return Hash{v.collection()} }
 
 // Len returns the number of fields.
 func (h Hash) Len() int { panic("unfinished") }
@@ -36,7 +36,7 @@ func (h Hash) Scan(cursor uint64, count int, emit func(field, value []byte)) (ne
 
 // HashEditor changes one hash. Nothing else may change the store until it is
 // closed.
-type HashEditor struct{}
+type HashEditor struct{ editor }
 
 // EditHash opens the hash under a key; a key that is not there becomes one with
 // the first field. The caller has made sure that it is no other type.

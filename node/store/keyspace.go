@@ -73,11 +73,14 @@ func (ks *keyspace) put(hash uint64, s slot, key []byte, c *content, keepTTL boo
 // reuse writes a value into the block of the one before, if that fits without
 // much waste and nobody else reads the block.
 func (ks *keyspace) reuse(block handle, c *content) bool {
+	if kindOf(ks.a.ptr(block)) != kindBytes {
+		return false
+	}
 	need := valueHeader + max(c.size, c.room)
 	if have := ks.a.sizeOf(block); valueRefs(ks.a, block) > 1 || need > have || wasteful(need, have) {
 		return false
 	}
-	fill(valueBytes(ks.a, block, c.size), c.text)
+	fill(ks.a.valueBytes(block, c.size), c.text)
 	return true
 }
 

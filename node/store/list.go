@@ -9,7 +9,7 @@ import "iter"
 type List struct{ collection }
 
 // List returns a look at the value, which must be a list.
-func (v Value) List() List { panic("unfinished") }
+func (v Value) List() List { return List{v.collection()} }
 
 // Len returns the number of elements.
 func (l List) Len() int { panic("unfinished") }
@@ -37,7 +37,7 @@ func (l List) NumNodes() int { panic("unfinished") }
 func (l List) Nodes() iter.Seq[ListNode] { panic("unfinished") }
 
 // ListEditor changes one list, as HashEditor does a hash.
-type ListEditor struct{}
+type ListEditor struct{ editor }
 
 // EditList opens the list under a key, as EditHash does a hash.
 func (db *DB) EditList(key []byte) *ListEditor { panic("unfinished") }

@@ -59,7 +59,7 @@ func (db *DB) Scan(cursor uint64, visit func(key []byte, v Value)) uint64 {
 	}
 	bucket, mask := t.cursorBucket(cursor)
 	t.each(bucket, func(_ handle, e entry) bool {
-		visit(e.key(), Value{e, t.a})
+		visit(e.key(), Value{e, &t.a.reader})
 		return true
 	})
 	return advance(cursor, mask)
@@ -71,7 +71,7 @@ func (db *DB) All() iter.Seq2[[]byte, Value] {
 	return func(yield func([]byte, Value) bool) {
 		t := &db.ks.table
 		for b := range t.dir.len {
-			if !t.each(b, func(_ handle, e entry) bool { return yield(e.key(), Value{e, t.a}) }) {
+			if !t.each(b, func(_ handle, e entry) bool { return yield(e.key(), Value{e, &t.a.reader}) }) {
 				return
 			}
 		}
@@ -114,5 +114,5 @@ func (db *DB) Random() (key []byte, v Value, ok bool) {
 	if !ok {
 		return nil, Value{}, false
 	}
-	return e.key(), Value{e, db.ks.a}, true
+	return e.key(), Value{e, &db.ks.a.reader}, true
 }

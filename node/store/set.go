@@ -9,7 +9,7 @@ import "iter"
 type Set struct{ collection }
 
 // Set returns a look at the value, which must be a set.
-func (v Value) Set() Set { panic("unfinished") }
+func (v Value) Set() Set { return Set{v.collection()} }
 
 // Len returns the number of members.
 func (s Set) Len() int { panic("unfinished") }
@@ -30,7 +30,7 @@ func (s Set) Scan(cursor uint64, count int, emit func(member []byte)) (next uint
 }
 
 // SetEditor changes one set, as HashEditor does a hash.
-type SetEditor struct{}
+type SetEditor struct{ editor }
 
 // EditSet opens the set under a key, as EditHash does a hash.
 func (db *DB) EditSet(key []byte) *SetEditor { panic("unfinished") }

@@ -37,6 +37,15 @@ type Store struct {
 	access accessClock
 	dbs    []*DB
 	max    int
+	limits Limits
+
+	editors struct {
+		hash HashEditor
+		set  SetEditor
+		zset ZSetEditor
+		list ListEditor
+	}
+	scratch []byte // where packed collections are edited that have no room, see editor
 
 	version  uint16 // of the last snapshot
 	snapshot *Snapshot
@@ -54,7 +63,7 @@ func New(o Options) *Store {
 		o.MaxValue = MaxValueBytes
 	}
 	now := time.Now().UnixMilli()
-	s := &Store{a: newArena(), seed: maphash.MakeSeed(), origin: now, max: o.MaxValue}
+	s := &Store{a: newArena(), seed: maphash.MakeSeed(), origin: now, max: o.MaxValue, limits: DefaultLimits}
 	s.access.set(now)
 	s.access.policy = AccessPolicy{LogFactor: 10, DecayTime: 1}
 	s.dbs = make([]*DB, o.Databases)

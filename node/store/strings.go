@@ -89,7 +89,7 @@ func (db *DB) Grow(key []byte, n int) ([]byte, error) {
 	s := ks.find(hash, key)
 	if s.e.p == nil {
 		ks.add(hash, key, &content{enc: EncRaw, size: n}, ks.st.access.fresh())
-		return Value{ks.find(hash, key).e, ks.a}.raw(), nil
+		return Value{ks.find(hash, key).e, &ks.a.reader}.raw(), nil
 	}
 	ks.beforeChange(s.bucket)
 	ks.st.access.touch(s.e)
@@ -101,7 +101,7 @@ func (db *DB) Grow(key []byte, n int) ([]byte, error) {
 		s = ks.find(hash, key)
 	}
 	s.e.setEncoding(EncRaw)
-	return Value{s.e, ks.a}.raw(), nil
+	return Value{s.e, &ks.a.reader}.raw(), nil
 }
 
 // growBlock makes the value in a value block at least n bytes long, and the
@@ -111,7 +111,7 @@ func (ks *keyspace) growBlock(e entry, n int) {
 	n = max(n, have)
 	switch {
 	case valueRefs(ks.a, h) > 1:
-		c := content{text: valueBytes(ks.a, h, have), size: n, room: n}
+		c := content{text: ks.a.valueBytes(h, have), size: n, room: n}
 		own := newValueBlock(ks.a, &c)
 		releaseValue(ks.a, h)
 		h = own
@@ -119,7 +119,7 @@ func (ks *keyspace) growBlock(e entry, n int) {
 		h, _ = ks.a.resize(h, valueHeader+roomFor(n), valueHeader+have)
 		fallthrough
 	default:
-		clear(valueBytes(ks.a, h, n)[have:])
+		clear(ks.a.valueBytes(h, n)[have:])
 	}
 	e.setBlock(h, n)
 }
@@ -146,7 +146,7 @@ func (ks *keyspace) growInline(s slot, n int) bool {
 // a value of at least n bytes.
 func (ks *keyspace) regrow(s slot, key []byte, n int) {
 	var digits [20]byte
-	v := Value{s.e, ks.a}
+	v := Value{s.e, &ks.a.reader}
 	var text []byte
 	if v.Encoding() == EncInt {
 		text = strconv.AppendInt(digits[:0], s.e.int(), 10)

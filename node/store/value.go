@@ -56,6 +56,12 @@ const (
 	EncListpack  Encoding = 11
 )
 
+// How collections are laid out: packed into bytes, or as trees.
+const (
+	packedEncodings = 1<<EncListpack | 1<<EncIntset
+	treeEncodings   = 1<<EncHT | 1<<EncSkiplist | 1<<EncQuicklist
+)
+
 // embstrMax is the longest string that Redis calls embstr.
 const embstrMax = 44
 
@@ -86,7 +92,7 @@ func (c Encoding) String() string {
 // is valid until the next mutation of the store.
 type Value struct {
 	e entry
-	a *arena
+	r *reader
 }
 
 // Type returns the value's type.
@@ -112,7 +118,7 @@ func (v Value) Access() uint32 { return v.e.access() }
 // the next call of Bytes for an EncInt replaces them; Append has no such limit.
 func (v Value) Bytes() []byte {
 	if v.Encoding() == EncInt {
-		return strconv.AppendInt(v.a.digits[:0], v.e.int(), 10)
+		return strconv.AppendInt(v.r.digits[0][:0], v.e.int(), 10)
 	}
 	return v.raw()
 }
@@ -145,7 +151,7 @@ func (v Value) Int() (n int64, ok bool) {
 func (v Value) raw() []byte {
 	p, n := v.e.payload()
 	if v.e.flags()&flagBlock != 0 {
-		return valueBytes(v.a, v.e.block(), v.e.blockLen())
+		return v.r.valueBytes(v.e.block(), v.e.blockLen())
 	}
 	return bytesAt(p, n)
 }

@@ -10,7 +10,7 @@ import "iter"
 type ZSet struct{ collection }
 
 // ZSet returns a look at the value, which must be a sorted set.
-func (v Value) ZSet() ZSet { panic("unfinished") }
+func (v Value) ZSet() ZSet { return ZSet{v.collection()} }
 
 // Len returns the number of members.
 func (z ZSet) Len() int { panic("unfinished") }
@@ -44,7 +44,7 @@ func (z ZSet) Scan(cursor uint64, count int, emit func(member []byte, score floa
 }
 
 // ZSetEditor changes one sorted set, as HashEditor does a hash.
-type ZSetEditor struct{}
+type ZSetEditor struct{ editor }
 
 // EditZSet opens the sorted set under a key, as EditHash does a hash.
 func (db *DB) EditZSet(key []byte) *ZSetEditor { panic("unfinished") }
