@@ -17,42 +17,104 @@ const footerSize = 2 + 8
 // damaged.
 var ErrDumpFooter = errors.New("DUMP payload version or checksum are wrong")
 
-// Dump is the value of an item as the DUMP command gives it.
+// Dump is the value of an item as the DUMP command gives it. It panics if a
+// collection does not have Item.Count parts.
 func Dump(it *Item, compress bool) []byte {
 	var out bytes.Buffer
 	w := &Writer{dst: &out, opts: WriterOptions{Compress: compress, Checksum: true}}
-	c := codeOf(it)
-	w.op(byte(c))
-	codecs[c].write(w, it)
+	w.op(byte(codeOf(it)))
+	w.value(it)
 	w.buf = binary.LittleEndian.AppendUint16(w.buf, Version)
 	w.flush()
+	if w.err != nil {
+		panic(w.err)
+	}
 	return binary.LittleEndian.AppendUint64(out.Bytes(), w.sum)
 }
 
-// Restore reads the value of a RESTORE command into it.Type and the field of
-// that type. Errors: ErrDumpFooter, *UnsupportedError, and *FormatError for a
-// value that does not fill the payload or is no value.
-func Restore(payload []byte, it *Item) error {
+// Restore reads the value of a RESTORE command into it.Type and a field of that
+// type, the parts of a collection being had from the payload, which must stay as
+// it is, any number of times. The value is whole and sound if there is no error:
+// ErrDumpFooter, *UnsupportedError, or *FormatError for a value that does not
+// fill the payload, is no value or, as with Redis, one without elements. Offsets
+// are those in the payload. skipChecksum accepts any checksum.
+func Restore(payload []byte, it *Item, skipChecksum bool) error {
 	if len(payload) < footerSize+1 {
 		return ErrDumpFooter
 	}
-	value, footer := payload[:len(payload)-footerSize], payload[len(payload)-footerSize:]
+	body, footer := payload[:len(payload)-footerSize], payload[len(payload)-footerSize:]
 	version := binary.LittleEndian.Uint16(footer)
 	stored := binary.LittleEndian.Uint64(footer[2:])
-	if version > newestVersion || checksum(0, payload[:len(payload)-8]) != stored {
+	if version > newestVersion && version != valkeyVersion {
 		return ErrDumpFooter
 	}
-	c := code(value[0])
-	codec, known := codecs[c]
-	if !known {
-		return &UnsupportedError{DB: it.DB, Key: string(it.Key), Code: uint8(c)}
+	if !skipChecksum && checksum(0, payload[:len(payload)-8]) != stored {
+		return ErrDumpFooter
 	}
-	in := newInput(bytes.NewReader(value[1:]), max(smallestSize, min(inputSize, len(value))))
-	if err := codec.read(in, it); err != nil {
+	c := code(body[0])
+	if _, known := readers[c]; !known {
+		return &UnsupportedError{DB: it.DB, Key: string(it.Key), Code: uint8(c), Valkey: version == valkeyVersion}
+	}
+	v := valueOf(body)
+	if err := v.read(c, it); err != nil {
+		if errors.Is(err, errNoElements) {
+			err = v.in.failAt(1, nil, "a collection with elements")
+		}
 		return err
 	}
-	if left := len(value) - 1 - int(in.offset()); left > 0 {
-		return in.failAt(in.offset(), nil, "the end of the payload, not %d bytes more", left)
+	if err := v.unique(it); err != nil {
+		return err
 	}
+	if left := int64(len(body)) - v.in.offset(); left > 0 {
+		return v.in.failAt(v.in.offset(), nil, "the end of the payload, not %d bytes more", left)
+	}
+	it.again(func() *value {
+		v := valueOf(body)
+		_ = v.read(c, new(Item)) // it was whole the first time
+		return v
+	})
 	return nil
+}
+
+// valueOf is for reading the value behind a code.
+func valueOf(body []byte) *value {
+	in := newInput(bytes.NewReader(body[1:]), max(smallestSize, min(inputSize, len(body))))
+	in.base = 1
+	return newValue(in)
+}
+
+// unique reads all parts of a value, counts them, and makes sure that none is
+// named twice.
+func (v *value) unique(it *Item) error {
+	if it.Type == TypeString || it.Packed != nil {
+		return nil
+	}
+	it.Count = 0
+	seen := map[string]struct{}{}
+	for v.next() {
+		it.Count++
+		if it.Type == TypeList {
+			continue
+		}
+		if _, twice := seen[string(v.name)]; twice {
+			return v.in.failAt(v.in.offset(), nil, "a name that was not there before, not %q again", clip(string(v.name)))
+		}
+		seen[string(v.name)] = struct{}{}
+	}
+	return v.err
+}
+
+// again makes an item's parts come from the beginning whenever they are asked
+// for.
+func (it *Item) again(open func() *value) {
+	switch {
+	case it.Elements != nil:
+		it.Elements = func(yield func([]byte) bool) { open().elements(yield) }
+	case it.Fields != nil:
+		it.Fields = func(yield func(field, val []byte) bool) { open().fields(yield) }
+	case it.Scores != nil:
+		it.Scores = func(yield func(member []byte, score float64) bool) { open().scores(yield) }
+	case it.Nodes != nil:
+		it.Nodes = func(yield func(ListNode) bool) { open().nodes(yield) }
+	}
 }

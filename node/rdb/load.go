@@ -42,8 +42,12 @@ type Summary struct {
 	Version int
 	Valkey  bool // Version counts Valkey's own
 	Header  Header
-	Keys    int64
-	Size    int64 // bytes of the dump
+	Keys    int64 // handed on
+	// EmptyKeys had no elements and were passed over, as Redis does; the first
+	// ten of them are named.
+	EmptyKeys  int64
+	FirstEmpty []string
+	Size       int64 // bytes of the dump
 	// Rest are bytes behind the dump that were read from the source already:
 	// the stream that follows goes on with them.
 	Rest []byte
@@ -66,7 +70,7 @@ func Load(r io.Reader, h Handler, opts LoadOptions) (Summary, error) {
 	if in.progressStep <= 0 {
 		in.progressStep = defaultProgress
 	}
-	l := &loader{in: in, h: h}
+	l := &loader{in: in, h: h, value: newValue(in)}
 	err := l.run(opts.SkipChecksum)
 	l.sum.Size = in.offset()
 	if err == nil {
@@ -82,6 +86,8 @@ type loader struct {
 	sum  Summary
 	db   int
 	item Item
+
+	value *value
 }
 
 func (l *loader) run(skipChecksum bool) error {
@@ -257,35 +263,56 @@ func (l *loader) key(at int64, c code) (err error) {
 	if it.Key, err = l.in.text(it.Key[:0], "a key"); err != nil {
 		return err
 	}
-	codec, known := codecs[c]
-	if !known {
-		return &UnsupportedError{Offset: at, DB: l.db, Key: string(it.Key), Code: uint8(c)}
+	if _, known := readers[c]; !known {
+		return &UnsupportedError{Offset: at, DB: l.db, Key: string(it.Key), Code: uint8(c), Valkey: l.sum.Valkey}
 	}
-	if err := codec.read(l.in, it); err != nil {
-		return fmt.Errorf("%w (key %q of database %d)", err, clip(string(it.Key)), l.db)
+	switch err := l.value.read(c, it); {
+	case errors.Is(err, errNoElements):
+		l.passOver(it.Key)
+	case err != nil:
+		return l.damaged(err)
+	default:
+		refused := l.h.Item(it)
+		if l.value.err != nil { // the handler may have refused what is half
+			return l.damaged(l.value.err)
+		}
+		if refused != nil {
+			return l.handlerFailed(refused)
+		}
+		if err := l.value.drain(); err != nil {
+			return l.damaged(err)
+		}
+		l.sum.Keys++
 	}
-	if err := l.h.Item(it); err != nil {
-		return l.handlerFailed(err)
-	}
-	l.sum.Keys++
 	l.resetItem()
 	return nil
+}
+
+// passOver leaves out a key without elements.
+func (l *loader) passOver(key []byte) {
+	const named = 10
+	if l.sum.EmptyKeys++; l.sum.EmptyKeys <= named {
+		l.sum.FirstEmpty = append(l.sum.FirstEmpty, string(key))
+	}
+}
+
+func (l *loader) damaged(err error) error {
+	return fmt.Errorf("%w (key %q of database %d)", err, clip(string(l.item.Key)), l.db)
 }
 
 func (l *loader) handlerFailed(err error) error {
 	return fmt.Errorf("rdb: offset %d: %w", l.in.offset(), err)
 }
 
-// keepBuffer bounds what one huge value leaves behind for the next items.
-const keepBuffer = 1 << 20
-
+// resetItem makes the item ready for the next key, in the same memory.
 func (l *loader) resetItem() {
 	it := &l.item
-	it.ExpireAt, it.Usage = NoExpiry, Usage{}
 	if cap(it.Key) > keepBuffer {
 		it.Key = nil
 	}
 	if cap(it.String) > keepBuffer {
 		it.String = nil
 	}
+	*it = Item{Key: it.Key, String: it.String[:0], ExpireAt: NoExpiry}
+	l.value.forget()
 }

@@ -25,11 +25,19 @@
 // what was expected there. What can't be kept (a type, a function library) is
 // refused aloud, never dropped.
 //
-// Each type of value has a file of its own (string.go), which writes and reads
-// it and registers it in the list of types (types.go).
+// A collection comes in one of two forms: packed, whole, as the bytes of a
+// listpack or an intset, which are checked to the last entry (packed.go) so that
+// they can be kept as they are; or element by element, never held at once, in
+// either direction (pieces.go). What Redis wrote before it had listpacks
+// (ziplist.go, zipmap.go) is read element by element, too.
+//
+// Each type of value has a file of its own (string.go, list.go, set.go, hash.go,
+// zset.go); they are listed in types.go.
 //
 // Start reading at Item, then Writer and Load.
 package rdb
+
+import "iter"
 
 // Version is the format's version that is written.
 const Version = 10
@@ -79,11 +87,36 @@ type Item struct {
 	Usage    Usage
 
 	Type Type
-	// The value, in the field of its type.
+	// The value, in one of the fields that fit the type.
+
 	String []byte // TypeString
 	// IsInt, for a Writer only, says that the string is the digits of Int.
 	IsInt bool
 	Int   int64
+
+	// Packed is a whole collection: a listpack (TypeHash, TypeZSet) or an intset
+	// (TypeSet). One that was read has been checked: it is not empty, names
+	// nothing twice, and its scores are numbers in order.
+	Packed []byte
+
+	// Else the parts of a collection come one by one, Count of them; each is
+	// valid until the next. In an item that a Handler gets, Count is a hint that
+	// nobody has checked, names can be there twice, and the parts can be had only
+	// once: they come from the dump as they are asked for. They end early where
+	// the dump is damaged, which Load tells after the handler; what a handler
+	// does not ask for, Load reads on its own. In one of Restore, they can be had
+	// any number of times and are known to be whole.
+	Count    uint64
+	Elements iter.Seq[[]byte]           // TypeSet; TypeList, from head to tail, of old dumps
+	Fields   iter.Seq2[[]byte, []byte]  // TypeHash
+	Scores   iter.Seq2[[]byte, float64] // TypeZSet: write them from the highest down, as Redis does
+	Nodes    iter.Seq[ListNode]         // TypeList, from head to tail
+}
+
+// ListNode is a run of a list's elements.
+type ListNode struct {
+	Data  []byte // a listpack, checked and not empty when it was read
+	Plain bool   // Data is one element
 }
 
 // Usage is what is known about the accesses to a key; the zero value is

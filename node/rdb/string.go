@@ -8,13 +8,13 @@ import (
 	"strconv"
 )
 
-func readString(in *input, it *Item) (err error) {
+func readString(v *value, it *Item) (err error) {
 	it.Type = TypeString
-	it.String, err = in.text(it.String[:0], "a string value")
+	it.String, err = v.in.text(it.String[:0], "a string value")
 	return err
 }
 
-func writeString(w *Writer, it *Item) {
+func (w *Writer) string(it *Item) {
 	switch {
 	case !it.IsInt:
 		w.text(it.String)

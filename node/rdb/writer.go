@@ -77,7 +77,8 @@ func (w *Writer) aux(name, value string) {
 }
 
 // Item writes one key. Keys of a database belong together: each change of
-// Item.DB costs a few bytes.
+// Item.DB costs a few bytes. A collection that does not have Item.Count parts
+// ends the dump, as does an error of the writer below.
 func (w *Writer) Item(it *Item) error {
 	if w.err != nil {
 		return w.err
@@ -97,10 +98,9 @@ func (w *Writer) Item(it *Item) error {
 		w.op(opFreq)
 		w.buf = append(w.buf, byte(min(it.Usage.Value, 255)))
 	}
-	c := codeOf(it)
-	w.buf = append(w.buf, byte(c))
+	w.op(byte(codeOf(it)))
 	w.text(it.Key)
-	codecs[c].write(w, it)
+	w.value(it)
 	return w.flushIfFull()
 }
 

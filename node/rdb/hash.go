@@ -1,0 +1,86 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rdb
+
+func readHash(v *value, it *Item) error {
+	it.Type, it.Fields = TypeHash, v.fields
+	return v.counted(it, "fields of a hash", func(v *value) (err error) {
+		if v.name, err = v.in.text(v.name[:0], "a field of a hash"); err != nil {
+			return err
+		}
+		v.val, err = v.in.text(v.val[:0], "the value of a hash's field")
+		return err
+	})
+}
+
+func readHashListpack(v *value, it *Item) error {
+	it.Type = TypeHash
+	at, err := v.packed("a listpack of a hash")
+	if err != nil {
+		return err
+	}
+	n, reason := checkPairs(v.blob, &v.names)
+	switch {
+	case reason != nil:
+		return v.unsound(at, "the fields of a hash", reason)
+	case n == 0:
+		return errNoElements
+	}
+	it.Packed = v.blob
+	return nil
+}
+
+func readHashZiplist(v *value, it *Item) error {
+	it.Type, it.Fields = TypeHash, v.fields
+	if err := v.ziplistPairs(it, "a ziplist of a hash"); err != nil {
+		return err
+	}
+	v.more = func(v *value) (bool, error) {
+		if v.left == 0 {
+			return false, nil
+		}
+		v.left--
+		v.name = v.ziplistEntry(v.name[:0])
+		v.val = v.ziplistEntry(v.val[:0])
+		return true, nil
+	}
+	return nil
+}
+
+func readHashZipmap(v *value, it *Item) error {
+	it.Type, it.Fields = TypeHash, v.fields
+	at, err := v.packed("a zipmap of a hash")
+	if err != nil {
+		return err
+	}
+	n, reason := checkZipmap(v.blob)
+	if reason != nil {
+		return v.unsound(at, "the fields of a hash", reason)
+	}
+	it.Count, v.left, v.at = uint64(n), uint64(n), zipmapHeader
+	v.more = func(v *value) (bool, error) {
+		if v.left == 0 {
+			return false, nil
+		}
+		v.left--
+		var field, val []byte
+		field, val, v.at, _ = zipmapPair(v.blob, v.at)
+		v.name, v.val = append(v.name[:0], field...), append(v.val[:0], val...)
+		return true, nil
+	}
+	return nil
+}
+
+func (w *Writer) fields(it *Item) {
+	w.length(it.Count)
+	left := it.Count
+	for field, val := range it.Fields {
+		if left--; !w.goesOn(left) {
+			break
+		}
+		w.text(field)
+		w.text(val)
+	}
+	w.complete(it, left)
+}
