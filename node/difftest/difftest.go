@@ -17,8 +17,12 @@
 // stand how the reply is compared, in place of to the letter: "about" wants the
 // same shape with any numbers and texts; "unordered" the same elements in any
 // order; "code" the same error code; "skip" nothing at all. A line that begins
-// with "2> " goes over a second connection. Empty lines and lines that begin
-// with # are left out.
+// with "2> " goes over a second connection, and so on to 9. Empty lines and lines
+// that begin with # are left out.
+//
+// "blocks" says that the command is not answered for the time being: both servers
+// have to count one more blocked client. The line "2<" reads the answer that the
+// connection waits for, and may be compared in the same ways.
 //
 // Start reading at Run, then Pair.
 package difftest
@@ -26,6 +30,7 @@ package difftest
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,10 +73,15 @@ func Info(t *testing.T, families engine.Families, later ...string) {
 
 // Pair is a node and a real Redis.
 type Pair struct {
-	Node  *Node
-	redis [2]*Client
-	node  [2]*Client
+	Node        *Node
+	redisSocket string
+	conns       [9]*duo // by their numbers less one; made as they are needed
+	admin       *duo    // asks about the others
+	dial        func() *duo
 }
+
+// duo is a connection to each of them.
+type duo struct{ redis, node *Client }
 
 // NewPair starts both, with DEBUG allowed. The options are those of a command
 // line ("--databases", "4") and go to both. They end with the test.
@@ -79,20 +89,27 @@ func NewPair(t *testing.T, families engine.Families, options ...string) *Pair {
 	t.Helper()
 	options = append([]string{"--enable-debug-command", "yes"}, options...)
 	r := redistest.Start(t, t.TempDir(), options...)
-	p := &Pair{Node: StartNode(t, families, options...)}
-	for i := range p.redis {
-		p.redis[i], p.node[i] = Dial(t, r.Socket), Dial(t, p.Node.Socket)
-	}
+	p := &Pair{Node: StartNode(t, families, options...), redisSocket: r.Socket}
+	p.dial = func() *duo { return &duo{Dial(t, p.redisSocket), p.Node.Dial(t)} }
+	p.admin = p.dial()
 	return p
+}
+
+// ask sends a command to both.
+func (d *duo) ask(t testing.TB, argv ...string) (want, got reply) {
+	t.Helper()
+	return d.redis.ask(t, argv...), d.node.ask(t, argv...)
 }
 
 // Reset empties both and brings the connections back to their beginning.
 func (p *Pair) Reset(t *testing.T) {
 	t.Helper()
-	for _, c := range append(slices.Clone(p.redis[:]), p.node[:]...) {
-		c.ask(t, "RESET")
-		c.ask(t, "FLUSHALL")
+	for _, d := range p.conns {
+		if d != nil {
+			d.ask(t, "RESET")
+		}
 	}
+	p.admin.ask(t, "FLUSHALL")
 }
 
 // Compare runs the lines of a script against both.
@@ -103,9 +120,49 @@ func (p *Pair) Compare(t *testing.T, script string) {
 		if !ok {
 			continue
 		}
-		want, got := p.redis[l.conn].ask(t, l.argv...), p.node[l.conn].ask(t, l.argv...)
+		want, got, answered := p.run(t, l)
+		if !answered {
+			continue
+		}
 		if difference := l.compare(want, got); difference != "" {
 			t.Errorf("%s\n  redis %s\n  node  %s\n  %s", strings.TrimSpace(text), show(want.raw), show(got.raw), difference)
+		}
+	}
+}
+
+// run sends the command of a line to both, or reads the answers that came late.
+func (p *Pair) run(t *testing.T, l line) (want, got reply, answered bool) {
+	t.Helper()
+	d := p.conns[l.conn]
+	if d == nil {
+		d = p.dial()
+		p.conns[l.conn] = d
+	}
+	switch {
+	case l.late:
+		return d.redis.await(t, l.argv), d.node.await(t, l.argv), true
+	case l.how == "blocks":
+		d.redis.block(t, p.admin.redis, l.argv)
+		d.node.block(t, p.admin.node, l.argv)
+		return want, got, false
+	}
+	want, got = d.ask(t, l.argv...)
+	return want, got, true
+}
+
+var blockedClients = regexp.MustCompile(`(?m)^blocked_clients:\d+`)
+
+// block sends a command that is not answered yet, and waits until the server
+// tells the admin so.
+func (c *Client) block(t *testing.T, admin *Client, argv []string) {
+	t.Helper()
+	count := func() string { return blockedClients.FindString(admin.Ask(t, "INFO", "clients").Str) }
+	before := count()
+	c.raw.Reset()
+	c.Send(t, argv...)
+	for deadline := time.Now().Add(patience); count() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%.200q does not block", argv)
 		}
 	}
 }
@@ -115,7 +172,8 @@ func (p *Pair) Compare(t *testing.T, script string) {
 func (p *Pair) CompareInfo(t *testing.T, name string) {
 	t.Helper()
 	ask := func(argv ...string) (want, got resp.Value) {
-		return p.redis[0].ask(t, argv...).value, p.node[0].ask(t, argv...).value
+		a, b := p.admin.ask(t, argv...)
+		return a.value, b.value
 	}
 	want, got := ask("COMMAND", "INFO", name)
 	if want.Elems[0].IsNull() {
@@ -157,9 +215,13 @@ func show(raw []byte) string {
 // line is one command of a script.
 type line struct {
 	conn int
+	late bool // reads the answer to a command that blocked
 	argv []string
 	how  string
 }
+
+// connection is the beginning of a line that says which connection it is about.
+var connection = regexp.MustCompile(`^([1-9])([<>])(?: |$)`)
 
 func parseLine(t *testing.T, text string) (line, bool) {
 	t.Helper()
@@ -168,8 +230,11 @@ func parseLine(t *testing.T, text string) (line, bool) {
 		return line{}, false
 	}
 	var l line
-	if rest, second := strings.CutPrefix(text, "2> "); second {
-		l.conn, text = 1, rest
+	if prefix := connection.FindStringSubmatch(text); prefix != nil {
+		l.conn, l.late = int(prefix[1][0]-'1'), prefix[2] == "<"
+		if !l.late {
+			text = text[len(prefix[0]):]
+		}
 	}
 	text, l.how, _ = strings.Cut(text, " # ")
 	argv, ok := resp.SplitArgs([]byte(text), nil)

@@ -243,7 +243,7 @@ func TestWaitersOnTheStream(t *testing.T) {
 	for _, line := range []string{"SET a 1", "MULTI", "SET a 2", "SET c 3", "EXEC", "SET d 4"} {
 		c.Ask(t, strings.Fields(line)...)
 	}
-	s.want("SELECT 0", "SET a 1", "GETDEL a", "MULTI", "SET a 2", "SET c 3", "EXEC", "GETDEL a", "SET d 4")
+	s.Want(t, "SELECT 0", "SET a 1", "GETDEL a", "MULTI", "SET a 2", "SET c 3", "EXEC", "GETDEL a", "SET d 4")
 	receive(t, w[0], "[a 1]")
 	receive(t, w[1], "[a 2]")
 }
