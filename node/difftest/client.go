@@ -76,6 +76,12 @@ func (c *Client) ask(t testing.TB, argv ...string) reply {
 	t.Helper()
 	c.raw.Reset()
 	c.Send(t, argv...)
+	return c.await(t, argv)
+}
+
+// await reads the reply to a command that was sent.
+func (c *Client) await(t testing.TB, argv []string) reply {
+	t.Helper()
 	for {
 		v, err := c.Receive()
 		if err != nil {
