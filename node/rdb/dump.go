@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"sync"
 )
 
 // footerSize is what follows the value in the form of DUMP: the version of the
@@ -17,11 +18,18 @@ const footerSize = 2 + 8
 // damaged.
 var ErrDumpFooter = errors.New("DUMP payload version or checksum are wrong")
 
+// compressors are kept from dump to dump, as each has a large table.
+var compressors = sync.Pool{New: func() any { return new(lzfCompressor) }}
+
 // Dump is the value of an item as the DUMP command gives it. It panics if a
 // collection does not have Item.Count parts.
 func Dump(it *Item, compress bool) []byte {
 	var out bytes.Buffer
 	w := &Writer{dst: &out, opts: WriterOptions{Compress: compress, Checksum: true}}
+	if compress {
+		w.lzf = compressors.Get().(*lzfCompressor)
+		defer compressors.Put(w.lzf)
+	}
 	w.op(byte(codeOf(it)))
 	w.value(it)
 	w.buf = binary.LittleEndian.AppendUint16(w.buf, Version)
@@ -52,7 +60,7 @@ func Restore(payload []byte, it *Item, skipChecksum bool) error {
 		return ErrDumpFooter
 	}
 	c := code(body[0])
-	if _, known := readers[c]; !known {
+	if readers[c] == nil {
 		return &UnsupportedError{DB: it.DB, Key: string(it.Key), Code: uint8(c), Valkey: version == valkeyVersion}
 	}
 	v := valueOf(body)

@@ -263,7 +263,7 @@ func (l *loader) key(at int64, c code) (err error) {
 	if it.Key, err = l.in.text(it.Key[:0], "a key"); err != nil {
 		return err
 	}
-	if _, known := readers[c]; !known {
+	if readers[c] == nil {
 		return &UnsupportedError{Offset: at, DB: l.db, Key: string(it.Key), Code: uint8(c), Valkey: l.sum.Valkey}
 	}
 	switch err := l.value.read(c, it); {

@@ -20,7 +20,7 @@ const (
 	lzfMostCopy     = 264 // 255 + 9
 	lzfMostRatio    = lzfMostCopy / 3
 
-	lzfHashBits = 14
+	lzfHashBits = 16
 )
 
 var errLZF = errors.New("damaged LZF data")
@@ -35,7 +35,13 @@ type lzfCompressor struct {
 }
 
 // compress appends the compressed text to dst. ok is false, and dst of no use,
-// if it would not be shorter than most bytes.
+// if it would not fit into most bytes.
+//
+// A text has many compressed forms. This takes the decisions that Redis's
+// compressor takes with an empty table, down to where it gives up, so that a
+// value is dumped in the same bytes: it remembers the last place of any three
+// bytes, never refers to the first byte of the text, and remembers only the last
+// two places inside a copied stretch.
 func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok bool) {
 	if len(text) >= math.MaxInt32 {
 		return dst, false
@@ -46,49 +52,60 @@ func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok boo
 	}
 	base := c.base + 1 // no entry is valid yet, a cleared one neither
 	c.base += uint32(len(text)) + 1
-	end := len(dst) + most
+	begin := len(dst)
 	literals, i := 0, 0 // the first byte not written yet, and the next to look at
 	for i+2 < len(text) {
 		h := lzfHash(text[i:])
 		at := int(int64(c.seen[h]) - int64(base))
 		c.seen[h] = base + uint32(i)
 		distance := i - at
-		if at < 0 || distance > lzfMostDistance || !sameThree(text[at:], text[i:]) {
+		if at <= 0 || distance > lzfMostDistance || !sameThree(text[at:], text[i:]) {
 			i++
 			continue
+		}
+		room := literalsSize(i - literals)
+		if (i-literals)%lzfMostLiterals == 0 {
+			room--
+		}
+		if len(dst)-begin+room+4 >= most {
+			return dst, false
 		}
 		n := matchLength(text[at:], text[i:])
 		dst = appendLiterals(dst, text[literals:i])
 		dst = appendCopy(dst, n, distance)
-		if len(dst) > end {
-			return dst, false
-		}
-		c.note(base, text, i+1, i+n)
 		i += n
 		literals = i
+		if i+2 >= len(text) {
+			break
+		}
+		c.seen[lzfHash(text[i-2:])] = base + uint32(i-2)
+		c.seen[lzfHash(text[i-1:])] = base + uint32(i-1)
 	}
-	dst = appendLiterals(dst, text[literals:])
-	return dst, len(dst) <= end
+	if len(dst)-begin+literalsSize(i-literals)+3 > most {
+		return dst, false
+	}
+	return appendLiterals(dst, text[literals:]), true
 }
 
-// note enters the places inside a copied stretch, so that what follows can
-// refer to them.
-func (c *lzfCompressor) note(base uint32, text []byte, from, to int) {
-	for i := from; i < to && i+2 < len(text); i++ {
-		c.seen[lzfHash(text[i:])] = base + uint32(i)
-	}
-}
+// literalsSize is what n literals take, with the byte in front of the run that
+// the next one belongs to.
+func literalsSize(n int) int { return n + n/lzfMostLiterals + 1 }
 
-func lzfHash(p []byte) uint32 {
-	three := uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16
-	return three * 2654435761 >> (32 - lzfHashBits)
+func lzfHash(p []byte) uint16 {
+	three := uint32(p[0])<<16 | uint32(p[1])<<8 | uint32(p[2])
+	return uint16(three>>8 - three*5)
 }
 
 func sameThree(a, b []byte) bool { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] }
 
-// matchLength counts equal bytes; b is the later of the two stretches.
+// matchLength counts equal bytes; b is the later of the two stretches. Near the
+// end it stops two bytes early or, by a quirk of Redis's that is kept, with 17 or
+// 18 bytes to go to there, one or two later.
 func matchLength(a, b []byte) int {
-	most := min(len(b), lzfMostCopy)
+	most := max(3, min(len(b)-2, lzfMostCopy))
+	if most == 17 || most == 18 {
+		most = 19
+	}
 	n := 3
 	for n+8 <= most && binary.LittleEndian.Uint64(a[n:]) == binary.LittleEndian.Uint64(b[n:]) {
 		n += 8

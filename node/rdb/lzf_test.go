@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/espalier-io/espalier/node/redistest"
 )
 
 // lzfTexts are texts of many kinds of repetition.
@@ -66,6 +68,25 @@ func TestLZFForgets(t *testing.T) {
 		if !bytes.Equal(a, b) {
 			t.Fatalf("%d bytes are compressed in two ways", len(text))
 		}
+	}
+}
+
+// TestLZFIsRediss: values are dumped in the bytes that Redis dumps them in.
+// (Redis does not clear its table between texts, and in rare cases finds a place
+// that an empty table does not have.)
+func TestLZFIsRediss(t *testing.T) {
+	server := redistest.Start(t, t.TempDir())
+	others := 0
+	for _, text := range lzfTexts() {
+		server.Do("SET", "k", string(text))
+		want := server.Do("DUMP", "k").Str
+		if got := Dump(&Item{String: text}, true); string(got) != want {
+			others++
+			t.Logf("%d bytes: %d bytes, Redis %d", len(text), len(got), len(want))
+		}
+	}
+	if others > 4 {
+		t.Errorf("%d of %d texts are dumped in other bytes", others, len(lzfTexts()))
 	}
 }
 

@@ -45,7 +45,8 @@ const (
 )
 
 // readers read a value or, of one that comes in parts, what stands before them.
-var readers = map[code]func(v *value, it *Item) error{
+// Codes that can't be read have none.
+var readers = [256]func(v *value, it *Item) error{
 	codeString:       readString,
 	codeList:         readList,
 	codeSet:          readSet,
