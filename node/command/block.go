@@ -4,9 +4,7 @@
 package command
 
 import (
-	"bytes"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/espalier-io/espalier/node/store"
@@ -50,7 +48,7 @@ func (c *Context) Wake(key []byte) { c.woken = append(c.woken, key) }
 // as strtold reads them; 0 is for ever. It answers itself where it returns
 // false.
 func (c *Context) Timeout(arg []byte) (d time.Duration, ok bool) {
-	seconds, ok := parseSeconds(arg)
+	seconds, ok := ParseDouble(arg)
 	if !ok {
 		c.Error(ErrTimeoutFloat)
 		return 0, false
@@ -64,16 +62,4 @@ func (c *Context) Timeout(arg []byte) (d time.Duration, ok bool) {
 		return 0, true // beyond all our lives
 	}
 	return time.Duration(millis) * time.Millisecond, true
-}
-
-func parseSeconds(arg []byte) (seconds float64, ok bool) {
-	if len(arg) == 0 || bytes.IndexByte(arg, '_') >= 0 {
-		return 0, false
-	}
-	text := string(arg)
-	if digits := bytes.TrimLeft(arg, "+-"); len(digits) > 1 && digits[0] == '0' && digits[1]|0x20 == 'x' && !bytes.ContainsAny(digits, "pP") {
-		text += "p0" // strtold does without the exponent
-	}
-	seconds, err := strconv.ParseFloat(text, 64)
-	return seconds, err == nil && !math.IsNaN(seconds)
 }

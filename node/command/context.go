@@ -54,6 +54,8 @@ type Host interface {
 	Expired(db int, key []byte)
 	// ExpireWord is DEL or UNLINK: how the deletion of an expired key is said.
 	ExpireWord() []byte
+	// Dumping is how DUMP and RESTORE treat values.
+	Dumping() Dumping
 	// ErrorReply counts an error by its code (INFO errorstats).
 	ErrorReply(text string)
 	// Block makes the session of the running call wait, if it may.
@@ -61,6 +63,12 @@ type Host interface {
 	// Hit and Miss count keyspace_hits and keyspace_misses.
 	Hit()
 	Miss()
+}
+
+// Dumping is how DUMP and RESTORE treat values.
+type Dumping struct {
+	Compress  bool // rdbcompression
+	Unchecked bool // take payloads whose checksum is wrong (DEBUG SET-SKIP-CHECKSUM-VALIDATION)
 }
 
 // EventClass is a class of keyspace notification (notify-keyspace-events).
@@ -159,6 +167,9 @@ func (c *Context) MayExpire() bool { return !c.Replica && !c.FromMaster }
 
 // ExpireWord is DEL or UNLINK, as lazyfree-lazy-expire has it.
 func (c *Context) ExpireWord() []byte { return c.host.ExpireWord() }
+
+// Dumping is how DUMP and RESTORE treat values.
+func (c *Context) Dumping() Dumping { return c.host.Dumping() }
 
 // Read finds a key for a command that only reads. An expired key is absent; on
 // a master it is removed, and its deletion propagated, on the way. It counts

@@ -73,7 +73,7 @@ var (
 
 func newTable() []*directive {
 	rows := slices.Concat(
-		networkDirectives(), generalDirectives(), persistenceDirectives(),
+		networkDirectives(), generalDirectives(), encodingDirectives(), persistenceDirectives(), appendOnlyDirectives(),
 		replicationDirectives(), ownDirectives(),
 		inertServerDirectives(), inertPersistenceDirectives(), inertMemoryDirectives(),
 		inertEncodingDirectives(), inertClusterDirectives(), inertTLSDirectives(),

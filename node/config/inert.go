@@ -10,22 +10,20 @@ import (
 )
 
 // The directives that are accepted without effect. Where silence would be
-// dangerous (a password file, TLS, the AOF), the value that asks for what the
+// dangerous (a password file, TLS), the value that asks for what the
 // node does not do is refused instead.
 
 const (
-	noFork       = "nothing is forked: snapshots are taken inside the process"
-	ownThreads   = "the node arranges its threads itself"
-	ownMemory    = "values are kept outside the allocator that this tunes"
-	foreground   = "the node stays in the foreground and logs to a file or standard output"
-	noCluster    = "the node is not a member of a Redis Cluster"
-	noTLS        = "the node does not speak TLS"
-	noAOF        = "the node does not write an AOF"
-	noEviction   = "keys are not evicted: at the limit, writes are refused"
-	noScripts    = "the node runs no scripts"
-	noModules    = "the node loads no modules"
-	noACL        = "the node has one user, with requirepass"
-	noCollection = "the node holds strings only"
+	noFork     = "nothing is forked: snapshots are taken inside the process"
+	ownThreads = "the node arranges its threads itself"
+	ownMemory  = "values are kept outside the allocator that this tunes"
+	foreground = "the node stays in the foreground and logs to a file or standard output"
+	noCluster  = "the node is not a member of a Redis Cluster"
+	noTLS      = "the node does not speak TLS"
+	noEviction = "keys are not evicted: at the limit, writes are refused"
+	noScripts  = "the node runs no scripts"
+	noModules  = "the node loads no modules"
+	noACL      = "the node has one user, with requirepass"
 )
 
 // refusing gives a row a rule under which a value is refused with a reason.
@@ -159,24 +157,7 @@ func checkProcTitle(template string) error {
 }
 
 func inertPersistenceDirectives() []directive {
-	appendOnly := heldYesNo("appendonly", false).with(denyLoading)
 	return flatten(
-		because(noAOF,
-			refusing(appendOnly, "appendonly yes is not supported by this node: "+noAOF+"; use save points or replicas"),
-			heldStr("appendfilename", "appendonly.aof").with(immutable).
-				checked(notEmpty("appendfilename", baseName("appendfilename", "filename"))),
-			heldStr("appenddirname", "appendonlydir").with(immutable).
-				checked(notEmpty("appenddirname", baseName("appenddirname", "dirname"))),
-			heldOneOf("appendfsync", 0, named("everysec", "always", "no")),
-			heldYesNo("no-appendfsync-on-rewrite", false),
-			heldNum("auto-aof-rewrite-percentage", 0, maxInt, 100),
-			heldNum("auto-aof-rewrite-min-size", 0, math.MaxInt64, 64<<20).in(memory),
-			heldYesNo("aof-load-truncated", true),
-			heldYesNo("aof-use-rdb-preamble", true),
-			heldYesNo("aof-timestamp-enabled", false),
-			heldYesNo("aof-rewrite-incremental-fsync", true),
-			heldYesNo("aof-disable-auto-gc", false),
-		),
 		because(noFork,
 			heldOptionalStr("aof_rewrite_cpulist").with(immutable),
 			heldOptionalStr("bgsave_cpulist").with(immutable),
@@ -227,20 +208,13 @@ func inertMemoryDirectives() []directive {
 }
 
 func inertEncodingDirectives() []directive {
-	size := func(name string, def int64) directive {
-		return heldNum(name, 0, math.MaxInt64, def).asUnsigned()
-	}
-	return because(noCollection,
-		size("hash-max-listpack-entries", 512).as("hash-max-ziplist-entries"),
-		size("hash-max-listpack-value", 64).in(memory).as("hash-max-ziplist-value"),
-		heldNum("list-max-listpack-size", math.MinInt32, maxInt, -2).as("list-max-ziplist-size"),
-		heldNum("list-compress-depth", 0, maxInt, 0),
-		size("set-max-intset-entries", 512),
-		size("zset-max-listpack-entries", 128).as("zset-max-ziplist-entries"),
-		size("zset-max-listpack-value", 64).in(memory).as("zset-max-ziplist-value"),
-		size("hll-sparse-max-bytes", 3000).in(memory),
-		size("stream-node-max-bytes", 4096).in(memory),
-		heldNum("stream-node-max-entries", 0, math.MaxInt64, 100),
+	return flatten(
+		because("nodes of lists are kept as they are", heldNum("list-compress-depth", 0, maxInt, 0)),
+		because("the node holds no such values",
+			heldNum("hll-sparse-max-bytes", 0, math.MaxInt64, 3000).in(memory).asUnsigned(),
+			heldNum("stream-node-max-bytes", 0, math.MaxInt64, 4096).in(memory).asUnsigned(),
+			heldNum("stream-node-max-entries", 0, math.MaxInt64, 100),
+		),
 	)
 }
 

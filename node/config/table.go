@@ -31,6 +31,21 @@ func networkDirectives() []directive {
 	}
 }
 
+// encodingDirectives say up to which size a collection stays in its small form.
+func encodingDirectives() []directive {
+	size := func(name string, def int64, at func(*Values) *int64) directive {
+		return num(name, 0, math.MaxInt64, def, at).asUnsigned()
+	}
+	return []directive{
+		size("hash-max-listpack-entries", 512, func(v *Values) *int64 { return &v.HashMaxListpackEntries }).as("hash-max-ziplist-entries"),
+		size("hash-max-listpack-value", 64, func(v *Values) *int64 { return &v.HashMaxListpackValue }).in(memory).as("hash-max-ziplist-value"),
+		num("list-max-listpack-size", math.MinInt32, maxInt, -2, func(v *Values) *int { return &v.ListMaxListpackSize }).as("list-max-ziplist-size"),
+		size("set-max-intset-entries", 512, func(v *Values) *int64 { return &v.SetMaxIntsetEntries }),
+		size("zset-max-listpack-entries", 128, func(v *Values) *int64 { return &v.ZSetMaxListpackEntries }).as("zset-max-ziplist-entries"),
+		size("zset-max-listpack-value", 64, func(v *Values) *int64 { return &v.ZSetMaxListpackValue }).in(memory).as("zset-max-ziplist-value"),
+	}
+}
+
 func generalDirectives() []directive {
 	seconds, micros := time.Second, time.Microsecond
 	hz := num("hz", 0, maxInt, 10, func(v *Values) *int { return &v.Hz })

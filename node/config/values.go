@@ -48,6 +48,12 @@ type Values struct {
 	MaxMemory       uint64 // bytes; 0: no limit
 	MaxMemoryPolicy MaxMemoryPolicy
 
+	// Encodings: the most elements of a small collection, and their most bytes.
+	HashMaxListpackEntries, HashMaxListpackValue int64
+	SetMaxIntsetEntries                          int64
+	ZSetMaxListpackEntries, ZSetMaxListpackValue int64
+	ListMaxListpackSize                          int // of a node: elements, or with -1 to -5, 4 to 64 KiB
+
 	// Persistence.
 	Save                    []SavePoint // empty: never
 	Dir                     string      // absolute
@@ -56,6 +62,7 @@ type Values struct {
 	RDBChecksum             bool
 	RDBSaveIncrementalFsync bool
 	StopWritesOnBgsaveError bool
+	AppendOnly              AppendOnly
 
 	// Replication.
 	ReplicaOf                   HostPort // zero: a master

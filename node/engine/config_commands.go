@@ -98,7 +98,10 @@ func (e *Engine) watchConfig() {
 		e.slowlog.trim(c.SlowlogMaxLen)
 		return nil
 	})
-	for _, name := range []string{"proto-max-bulk-len", "maxmemory-policy"} {
+	for _, name := range []string{
+		"proto-max-bulk-len", "maxmemory-policy", "hash-max-listpack-entries", "hash-max-listpack-value",
+		"list-max-listpack-size", "set-max-intset-entries", "zset-max-listpack-entries", "zset-max-listpack-value",
+	} {
 		e.cfg.OnChange(name, func(*config.Config) error {
 			e.configureStore(e.store)
 			return nil
@@ -113,6 +116,7 @@ var logLevels = map[config.LogLevel]log.Level{
 // configureStore tells a data set the settings that it obeys.
 func (e *Engine) configureStore(st *store.Store) {
 	st.SetMaxValue(int(e.cfg.ProtoMaxBulkLen))
+	st.SetLimits(limits(&e.cfg.Values, e.debugging.listPlain))
 	st.SetAccessPolicy(store.AccessPolicy{LFU: e.cfg.MaxMemoryPolicy.IsLFU(), LogFactor: 10, DecayTime: 1})
 	st.SetClock(e.now)
 }

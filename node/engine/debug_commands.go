@@ -23,6 +23,7 @@ import (
 type debugging struct {
 	noActiveExpire bool
 	cronPaused     bool
+	listPlain      int // QUICKLIST-PACKED-THRESHOLD in bytes; 0: the default
 }
 
 func (e *Engine) debugCommands() []command.Spec {
@@ -45,12 +46,15 @@ var debugSubs = map[string]struct {
 	"ERROR":                        {1, 1, func(_ *Engine, ctx *command.Context) { ctx.Reply.Error(string(ctx.Argv[2])) }},
 	"HELP":                         {0, 0, func(_ *Engine, ctx *command.Context) { command.ReplyHelp(ctx, debugHelp) }},
 	"HTSTATS":                      {1, 1, (*Engine).debugTableStats},
+	"HTSTATS-KEY":                  {1, 1, (*Engine).debugValueTableStats},
+	"LISTPACK":                     {1, 1, (*Engine).debugListpack},
 	"LOG":                          {1, 1, (*Engine).debugLog},
 	"OBJECT":                       {1, 1, (*Engine).debugObject},
 	"PAUSE-CRON":                   {1, 1, func(e *Engine, ctx *command.Context) { debugSwitch(ctx, &e.debugging.cronPaused) }},
 	"POPULATE":                     {1, 3, (*Engine).debugPopulate},
 	"PROTOCOL":                     {1, 1, (*Engine).debugProtocol},
-	"QUICKLIST-PACKED-THRESHOLD":   {1, 1, func(_ *Engine, ctx *command.Context) { ctx.Reply.OK() }}, // there are no quicklists
+	"QUICKLIST":                    {1, 2, (*Engine).debugQuicklist},
+	"QUICKLIST-PACKED-THRESHOLD":   {1, 1, (*Engine).debugPlainThreshold},
 	"RELOAD":                       {0, -1, (*Engine).debugReload},
 	"REPLICATE":                    {1, -1, (*Engine).debugReplicate},
 	"SET-ACTIVE-EXPIRE":            {1, 1, (*Engine).debugSetActiveExpire},
@@ -70,6 +74,10 @@ var debugHelp = []string{
 	"    Return <string> as an error.",
 	"HTSTATS <dbid>",
 	"    Describe the hash table of a database.",
+	"HTSTATS-KEY <key>",
+	"    Describe the table of a large hash, set or sorted set.",
+	"LISTPACK <key>",
+	"    Write the elements of a listpack into the log.",
 	"LOG <message>",
 	"    Write <message> into the log.",
 	"OBJECT <key>",
@@ -80,6 +88,10 @@ var debugHelp = []string{
 	"    Make <count> keys named key:<n>, or <prefix>:<n>.",
 	"PROTOCOL <type>",
 	"    Return a value of that type.",
+	"QUICKLIST <key> [<0|1>]",
+	"    Write the nodes of a list into the log, with 1 their elements, too.",
+	"QUICKLIST-PACKED-THRESHOLD <size>",
+	"    Give elements of lists a node of their own from this size on.",
 	"RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
 	"    Save the data set, forget it and load it again.",
 	"REPLICATE <command> [<arg> ...]",
@@ -104,11 +116,18 @@ func (e *Engine) debug(ctx *command.Context) {
 	sub.run(e, ctx)
 }
 
-// debugSwitch reads a number as C's atoi does: anything but a number is 0.
 func debugSwitch(ctx *command.Context, at *bool) {
-	n, err := strconv.Atoi(string(ctx.Argv[2]))
-	*at = err == nil && n != 0
+	*at = atoi(ctx.Argv[2]) != 0
 	ctx.Reply.OK()
+}
+
+// atoi reads a number much as C's does: anything but a number is 0.
+func atoi(b []byte) int {
+	n, err := strconv.Atoi(string(b))
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (e *Engine) debugSetActiveExpire(ctx *command.Context) {
@@ -146,18 +165,6 @@ func (e *Engine) debugDigestValue(ctx *command.Context) {
 		}
 		ctx.Reply.Simple(fmt.Sprintf("%x", d))
 	}
-}
-
-func (e *Engine) debugObject(ctx *command.Context) {
-	v, ok := ctx.DB.Peek(ctx.Argv[2])
-	if !ok {
-		ctx.Error(command.ErrNoSuchKey)
-		return
-	}
-	const frame = 1 + 2 + 8 // type, version and checksum around the value
-	dump := rdb.Dump(&rdb.Item{Type: rdb.TypeString, String: v.Bytes()}, e.cfg.RDBCompression)
-	ctx.Reply.Simple(fmt.Sprintf("Value at:0x0 refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d",
-		v.Encoding(), len(dump)-frame, v.Access(), e.store.Idle(v.Access())))
 }
 
 func (e *Engine) debugTableStats(ctx *command.Context) {

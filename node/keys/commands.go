@@ -10,6 +10,7 @@ import "github.com/espalier-io/espalier/node/command"
 
 // tips are hints for clients of many servers.
 var tips = map[string][]string{
+	"dump":      {"nondeterministic_output"},
 	"del":       {"request_policy:multi_shard", "response_policy:agg_sum"},
 	"exists":    {"request_policy:multi_shard", "response_policy:agg_sum"},
 	"keys":      {"request_policy:all_shards", "nondeterministic_output_order"},
@@ -47,6 +48,9 @@ func Commands() []command.Spec {
 			"O(N) worst case for collections, where N is the number of nested items. O(1) for string values.", "Copy a key", copyKey),
 		spec("del", -2, command.Write, all(command.KeyRM|command.KeyDelete), "1.0.0",
 			"O(N) where N is the number of keys that will be removed.", "Delete a key", del),
+		spec("dump", 2, command.ReadOnly, one(command.KeyRO|command.KeyAccess), "2.6.0",
+			"O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size.",
+			"Return a serialized version of the value stored at the specified key.", dump),
 		spec("exists", -2, read, all(command.KeyRO), "1.0.0", "O(N) where N is the number of keys to check.", "Determine if a key exists", exists),
 		spec("expire", -3, write, update, "1.0.0", "O(1)", "Set a key's time to live in seconds", expire),
 		spec("expireat", -3, write, update, "1.2.0", "O(1)", "Set the expiration for a key as a UNIX timestamp", expireAt),
@@ -64,9 +68,14 @@ func Commands() []command.Spec {
 		spec("rename", 3, command.Write, pair(command.KeyRW|command.KeyAccess|command.KeyDelete, command.KeyOW|command.KeyUpdate), "1.0.0", "O(1)", "Rename a key", rename),
 		spec("renamenx", 3, write, pair(command.KeyRW|command.KeyAccess|command.KeyDelete, command.KeyOW|command.KeyInsert), "1.0.0", "O(1)",
 			"Rename a key, only if the new key does not exist", renameNX),
+		dangerous(spec("restore", -4, command.Write|command.DenyOOM, one(command.KeyOW|command.KeyUpdate), "2.6.0",
+			"O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the number of Redis objects composing the value and M their average size. O(N*M*log(N)) for sorted sets.",
+			"Create a key using the provided serialized value, previously obtained using DUMP.", restore)),
 		spec("scan", -2, command.ReadOnly, nil, "2.8.0",
 			"O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0.",
 			"Incrementally iterate the keys space", scan),
+		sorter("sort", command.Write|command.DenyOOM, "1.0.0", "Sort the elements in a list, set or sorted set", sortKey),
+		sorter("sort_ro", command.ReadOnly, "7.0.0", "Sort the elements in a list, set or sorted set. Read-only variant of SORT.", sortKeyRO),
 		spec("touch", -2, read, all(command.KeyRO), "3.2.1", "O(N) where N is the number of keys that will be touched.", "Alters the last access time of a key(s)", touch),
 		spec("ttl", 2, read, one(command.KeyRO|command.KeyAccess), "1.0.0", "O(1)", "Get the time to live for a key in seconds", ttl),
 		spec("type", 2, read, look, "1.0.0", "O(1)", "Determine the type stored at key", typeOf),
@@ -78,5 +87,25 @@ func Commands() []command.Spec {
 // dangerous marks a command that can hold a server up.
 func dangerous(s command.Spec) command.Spec {
 	s.Categories |= command.CatDangerous
+	return s
+}
+
+// sorter is SORT or SORT_RO.
+func sorter(name string, flags command.Flags, since, summary string, h func(*command.Context)) command.Spec {
+	s := command.Spec{Name: name, Arity: -2, Flags: flags | command.MovableKeys, Group: "generic", Since: since, Summary: summary, Handler: h,
+		Categories: command.CatSet | command.CatSortedSet | command.CatList | command.CatDangerous,
+		Complexity: "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. " +
+			"When the elements are not sorted, complexity is O(N).",
+		Keys: []command.KeySpec{
+			{Flags: command.KeyRO | command.KeyAccess, Index: 1},
+			{Flags: command.KeyRO | command.KeyAccess, Unknown: true,
+				Notes: "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"},
+		},
+	}
+	if flags&command.Write != 0 {
+		s.Keys = append(s.Keys, command.KeySpec{Flags: command.KeyOW | command.KeyUpdate, Unknown: true,
+			Notes: "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array"})
+		s.Refine = sortStoreKey
+	}
 	return s
 }
