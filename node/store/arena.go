@@ -6,6 +6,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"unsafe"
 )
@@ -84,7 +85,7 @@ type arena struct {
 }
 
 func newArena() *arena {
-	return &arena{reader: reader{bases: make([]unsafe.Pointer, 1)}, chunks: make([]*chunk, 1)}
+	return &arena{reader: reader{bases: make([]unsafe.Pointer, 1), seed: maphash.MakeSeed()}, chunks: make([]*chunk, 1)}
 }
 
 // sizeOf returns how many bytes a block has room for.

@@ -35,8 +35,12 @@ func (s *Store) audit(batch *Batch) error {
 	}
 	if batch.a == s.a {
 		for _, h := range batch.pins {
-			a.blocks[h]++
+			a.refer(h)
 		}
+	}
+	for _, h := range s.a.doomed {
+		a.refer(h)
+		a.blocks[h]-- // the last reference is gone
 	}
 	return a.finish()
 }
@@ -44,7 +48,8 @@ func (s *Store) audit(batch *Batch) error {
 type auditor struct {
 	arena  *arena
 	used   int
-	blocks map[handle]uint32 // value blocks, with references found
+	blocks map[handle]uint32 // of values, with references found
+	err    error
 }
 
 func (a *auditor) keyspace(ks *keyspace) error {
@@ -118,7 +123,7 @@ func (a *auditor) reach(ks *keyspace) {
 		}
 		ks.each(b, func(h handle, e entry) bool {
 			a.used += a.arena.sizeOf(h)
-			a.refer(e)
+			a.entry(e)
 			return true
 		})
 	}
@@ -130,21 +135,124 @@ func (a *auditor) aside(q *asideQueue) {
 		a.used += a.arena.sizeOf(pg.h)
 		for read < pg.write {
 			at := bytesAt(pg.p, pg.write)[read:]
-			a.refer(entry{ptrOf(at[asideHead:])})
+			a.entry(entry{ptrOf(at[asideHead:])})
 			read += int(load64(ptrOf(at)))
 		}
 		read = 0
 	}
 }
 
-func (a *auditor) refer(e entry) {
-	if h := e.block(); h != 0 {
-		a.blocks[h]++
+func (a *auditor) entry(e entry) {
+	h := e.block()
+	if h == 0 {
+		return
 	}
+	if _, seen := a.blocks[h]; !seen && e.isTree() {
+		if err := a.collection(e); err != nil {
+			a.err = fmt.Errorf("key %q: %w", e.key(), err)
+		}
+	}
+	a.refer(h)
+}
+
+// refer counts a reference to a block and, the first time, those that it has.
+func (a *auditor) refer(h handle) {
+	a.blocks[h]++
+	if a.blocks[h] == 1 {
+		eachNamed(a.arena.ptr(h), a.refer)
+	}
+}
+
+// collection checks the trees of a collection.
+func (a *auditor) collection(e entry) error {
+	switch Type(e.typeEncoding() >> 4) {
+	case TypeHash, TypeSet:
+		n, err := a.mapTree(e.block(), 0, orderEnd)
+		if err == nil && n != e.blockLen() {
+			err = fmt.Errorf("%d elements counted as %d", n, e.blockLen())
+		}
+		return err
+	}
+	return nil
+}
+
+// inner checks what inner nodes have in common and calls child for each child.
+func (a *auditor) inner(h handle, child func(i int, h handle) (int, error)) (count int, err error) {
+	n := a.arena.inner(h)
+	if n.len() == 0 || n.len() > n.room() || n.room() > fanout ||
+		valueHeader+n.room()*childSize > a.arena.sizeOf(h) {
+		return 0, fmt.Errorf("node %x: %d children in room for %d", h, n.len(), n.room())
+	}
+	for i := range n.len() {
+		c := a.arena.inner(n.child(i))
+		if level := n.level() - 1; level > 0 && (kindOf(c.p) != kindInner || c.level() != level) ||
+			level == 0 && kindOf(c.p) == kindInner {
+			return 0, fmt.Errorf("node %x of level %d: child of kind %d, level %d", h, n.level(), kindOf(c.p), c.level())
+		}
+		got, err := child(i, n.child(i))
+		if err != nil {
+			return 0, err
+		}
+		if got != n.count(i) {
+			return 0, fmt.Errorf("node %x, child %d: %d elements counted as %d", h, i, got, n.count(i))
+		}
+		count += got
+	}
+	return count, nil
+}
+
+// mapTree checks the part of a map tree for an interval of the order and returns
+// the number of elements.
+func (a *auditor) mapTree(h handle, low, high uint64) (int, error) {
+	if kindOf(a.arena.ptr(h)) != kindInner {
+		return a.mapLeaf(h, low, high)
+	}
+	n := a.arena.inner(h)
+	return a.inner(h, func(i int, child handle) (int, error) {
+		from, to := low, high
+		if i > 0 {
+			from = n.key(i)
+		}
+		if i+1 < n.len() {
+			to = n.key(i + 1)
+		}
+		if from < low || from >= to || to > high {
+			return 0, fmt.Errorf("node %x, child %d: bounds %x to %x in %x to %x", h, i, from, to, low, high)
+		}
+		return a.mapTree(child, from, to)
+	})
+}
+
+func (a *auditor) mapLeaf(h handle, low, high uint64) (int, error) {
+	l := a.arena.mapLeaf(h)
+	if l.len() == 0 || l.size() != a.arena.sizeOf(h) || l.len() > 1 && l.size() > mapLeafMax ||
+		mapHeader+mapGroups(l.len())+l.top() > l.size() {
+		return 0, fmt.Errorf("leaf %x: %d elements, %d of %d bytes", h, l.len(), l.top(), l.size())
+	}
+	bytes, outs := 0, 0
+	names := map[string]bool{}
+	for i := range l.len() {
+		name := a.arena.mapName(l, i)
+		hash := a.arena.hash(name)
+		if order := hash >> orderShift; order < low || order >= high || *l.printAt(i) != byte(hash) || names[string(name)] {
+			return 0, fmt.Errorf("leaf %x: element %q is twice there or in the wrong place", h, name)
+		}
+		names[string(name)] = true
+		bytes += l.elementSize(i)
+		l.eachOut(i, func(handle) { outs++ })
+	}
+	if bytes+l.dead() != l.top() || outs != l.outs() {
+		return 0, fmt.Errorf("leaf %x: %d bytes of elements, %d of nothing, %d in all; %d references counted as %d",
+			h, bytes, l.dead(), l.top(), outs, l.outs())
+	}
+	return l.len(), nil
 }
 
 // finish compares what was reached with what is in use.
 func (a *auditor) finish() error {
+	if a.err != nil {
+		return a.err
+	}
 	for h, n := range a.blocks {
 		a.used += a.arena.sizeOf(h)
 		if refs := valueRefs(a.arena, h); refs != n {

@@ -73,7 +73,7 @@ func (b *Batch) Release() {
 
 func (b *Batch) hold(a *arena) {
 	b.a = a
-	b.r.bases = a.bases
+	b.r.bases, b.r.seed = a.bases, a.seed
 	a.hold()
 }
 

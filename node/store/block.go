@@ -3,7 +3,10 @@
 
 package store
 
-import "unsafe"
+import (
+	"hash/maphash"
+	"unsafe"
+)
 
 // A block that holds a value, or a part of one, begins with 8 bytes:
 //
@@ -41,6 +44,7 @@ func setHeader(p unsafe.Pointer, k kind) { store64(p, 1|uint64(k)<<32) }
 // neither they nor their chunks change.
 type reader struct {
 	bases  []unsafe.Pointer // by chunk number: all that a lookup needs
+	seed   maphash.Seed     // of the order of map trees
 	digits [2][20]byte      // what numbers are written out to
 }
 
@@ -92,6 +96,8 @@ func eachNamed(p unsafe.Pointer, visit func(handle)) {
 		for i := range n.len() {
 			visit(n.child(i))
 		}
+	case kindMapLeaf:
+		mapLeaf{p}.eachNamed(visit)
 	}
 }
 

@@ -3,6 +3,13 @@
 
 package store
 
+import (
+	"strconv"
+
+	"github.com/espalier-io/espalier/node/intset"
+	"github.com/espalier-io/espalier/node/listpack"
+)
+
 // Limits say up to which size a collection stays packed; the directives of the
 // same names say the same of Redis.
 type Limits struct {
@@ -42,11 +49,47 @@ func (v Value) collection() collection {
 	return collection{r: v.r, packed: v.raw()}
 }
 
+// element returns an element of a listpack, a number in one of the reader's two
+// buffers.
+func (c *collection) element(off, buffer int) []byte {
+	e := listpack.Get(c.packed, off)
+	if e.IsInt {
+		return strconv.AppendInt(c.r.digits[buffer][:0], e.Int, 10)
+	}
+	return e.Str
+}
+
+var (
+	emptyListpack = listpack.New()
+	emptyIntset   = intset.New()
+)
+
+// intsetMost is the most numbers that an intset may hold, whatever the limit.
+const intsetMost = 1 << 30
+
 // SetPacked sets a key to a collection in the packed form of its type, as a dump
 // has it: EncListpack for a hash or a sorted set, EncIntset for a set. The caller
 // has made sure that it is whole and holds no duplicates. What exceeds the limits
 // is unpacked. added tells whether the key is new; a time to live is lost.
-func (db *DB) SetPacked(key []byte, t Type, packed []byte) (added bool) { panic("unfinished") }
+func (db *DB) SetPacked(key []byte, t Type, packed []byte) (added bool) {
+	c := content{typ: t, enc: EncListpack, text: packed, size: len(packed)}
+	if t == TypeSet {
+		c.enc = EncIntset
+	}
+	ks := db.ks
+	hash := ks.hash(key)
+	s := ks.find(hash, key)
+	ks.put(hash, s, key, &c, false)
+	switch t {
+	case TypeHash:
+		db.EditHash(key).fit()
+	case TypeSet:
+		db.EditSet(key).fit()
+	case TypeZSet:
+		db.EditZSet(key).fit()
+	}
+	return s.e.p == nil
+}
 
 // Packed returns the bytes of a listpack or an intset, nil for a value that is
 // not packed.
