@@ -20,6 +20,7 @@ import (
 	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/engine"
 	"github.com/espalier-io/espalier/node/keys"
+	"github.com/espalier-io/espalier/node/lists"
 	"github.com/espalier-io/espalier/node/log"
 	"github.com/espalier-io/espalier/node/process"
 	"github.com/espalier-io/espalier/node/server"
@@ -124,7 +125,7 @@ func (n *node) fit() {
 // while the data set is read.
 func (n *node) start(out io.Writer) error {
 	engine.Version = version
-	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands()})
+	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands()})
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {
 		return err
