@@ -73,5 +73,6 @@ func zipmapLength(p []byte) (n int, rest []byte, ok bool) {
 	case p[0] < zipmapBig:
 		return int(p[0]), p[1:], true
 	}
-	return int(binary.LittleEndian.Uint32(p[1:])), p[5:], true
+	n = int(binary.LittleEndian.Uint32(p[1:]))
+	return n, p[5:], n >= zipmapBig // Redis passes over a short text by its short length
 }
