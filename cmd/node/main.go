@@ -19,11 +19,13 @@ import (
 
 	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/engine"
+	"github.com/espalier-io/espalier/node/hashes"
 	"github.com/espalier-io/espalier/node/keys"
 	"github.com/espalier-io/espalier/node/lists"
 	"github.com/espalier-io/espalier/node/log"
 	"github.com/espalier-io/espalier/node/process"
 	"github.com/espalier-io/espalier/node/server"
+	"github.com/espalier-io/espalier/node/sets"
 	"github.com/espalier-io/espalier/node/strings"
 )
 
@@ -125,7 +127,7 @@ func (n *node) fit() {
 // while the data set is read.
 func (n *node) start(out io.Writer) error {
 	engine.Version = version
-	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands()})
+	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands()})
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {
 		return err

@@ -19,8 +19,12 @@ type ScanOptions struct {
 	Type    []byte // nil: of every type; SCAN alone has it
 }
 
-// ScanCursor reads a cursor as C's strtoul does, which lets a sign through.
+// ScanCursor reads a cursor as C's strtoul does, which lets a sign through and
+// takes nothing for zero.
 func ScanCursor(arg []byte) (cursor uint64, ok bool) {
+	if len(arg) == 0 {
+		return 0, true
+	}
 	digits, negative := bytes.CutPrefix(arg, []byte("-"))
 	if !negative {
 		digits = bytes.TrimPrefix(arg, []byte("+"))

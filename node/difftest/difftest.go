@@ -290,11 +290,13 @@ func shape(v resp.Value) string {
 	return b.String()
 }
 
-// sorted is a reply with its elements in order.
+// sorted is a reply with its elements in order, and theirs.
 func sorted(v resp.Value) string {
 	elems := make([]string, len(v.Elems))
 	for i, e := range v.Elems {
-		elems[i] = string(rune(e.Kind)) + e.Text()
+		if elems[i] = string(rune(e.Kind)) + e.Text(); len(e.Elems) > 0 {
+			elems[i] = sorted(e)
+		}
 	}
 	slices.Sort(elems)
 	return string(rune(v.Kind)) + strings.Join(elems, "\n")

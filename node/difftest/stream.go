@@ -103,14 +103,14 @@ func RunStream(t *testing.T, families engine.Families, script string, options ..
 	pair.Compare(t, `MULTI
 		SET "`+end+`" ""
 		EXEC`)
-	for {
+	for before := ""; ; {
 		want, got := redis.Command(t), node.Command(t)
 		if !strings.EqualFold(want, got) {
-			t.Fatalf("the streams differ\n  redis %q\n  node  %q", want, got)
+			t.Fatalf("the streams differ behind %q\n  redis %q\n  node  %q", before, want, got)
 		}
 		if strings.Contains(want, end) {
 			return
 		}
-		t.Logf("on both streams: %q", want)
+		before = want
 	}
 }

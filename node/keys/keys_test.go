@@ -163,6 +163,7 @@ func TestScan(t *testing.T) {
 		SCAN 0
 		SCAN x
 		SCAN -1
+		SCAN ""
 		SCAN 0 COUNT
 		SCAN 0 COUNT 0
 		SCAN 0 COUNT x

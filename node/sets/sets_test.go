@@ -235,7 +235,8 @@ func TestAlgebra(t *testing.T) {
 		TTL d
 		SUNIONSTORE d a b
 		OBJECT ENCODING d
-		SDIFFSTORE d d a     # the destination is a source
+		# the destination is a source
+		SDIFFSTORE d d a
 		SMEMBERS d           # unordered
 		SDIFFSTORE d i a
 		OBJECT ENCODING d
