@@ -13,19 +13,44 @@ import (
 	"github.com/espalier-io/espalier/node/store"
 )
 
-// Describe fills in an item's type and value. What it names stays in the store
+// Describe fills in the type and the value of a new item. What it names stays in the store
 // and is valid as long as the look at it; parts are read as they are asked for.
 func Describe(it *rdb.Item, v store.Value) {
-	it.String, it.IsInt, it.Packed = nil, false, nil
-	switch v.Type() {
-	case store.TypeString:
-		it.Type = rdb.TypeString
-		if v.Encoding() == store.EncInt {
-			it.Int, it.IsInt = v.Int()
-		}
-		it.String = v.Bytes()
+	if v.Type() != store.TypeString {
+		describe(it, v.Type(), v.Packed(), v)
+		return
+	}
+	if v.Encoding() == store.EncInt {
+		it.Int, it.IsInt = v.Int()
+	}
+	it.Type, it.String = rdb.TypeString, v.Bytes()
+}
+
+// DescribeItem is Describe for an item of a snapshot, and needs no lock: what it
+// names is valid as long as the item's batch.
+func DescribeItem(it *rdb.Item, from *store.Item) {
+	if from.Type != store.TypeString {
+		describe(it, from.Type, from.Value, from)
+		return
+	}
+	it.Type, it.String = rdb.TypeString, from.Value
+	it.Int, it.IsInt = from.Int, from.Encoding == store.EncInt
+}
+
+// looks are what values and items of a snapshot have in common.
+type looks interface {
+	List() store.List
+	Set() store.Set
+	ZSet() store.ZSet
+	Hash() store.Hash
+}
+
+// describe fills in a collection, which is packed or looked at.
+func describe[L looks](it *rdb.Item, t store.Type, packed []byte, look L) {
+	it.Packed = packed
+	switch t {
 	case store.TypeList:
-		l := v.List()
+		l := look.List()
 		it.Type, it.Count = rdb.TypeList, uint64(l.NumNodes())
 		it.Nodes = func(yield func(rdb.ListNode) bool) {
 			for n := range l.Nodes() {
@@ -35,25 +60,25 @@ func Describe(it *rdb.Item, v store.Value) {
 			}
 		}
 	case store.TypeSet:
-		it.Type, it.Packed = rdb.TypeSet, v.Packed()
-		if it.Packed == nil {
-			s := v.Set()
+		it.Type = rdb.TypeSet
+		if packed == nil {
+			s := look.Set()
 			it.Count, it.Elements = uint64(s.Len()), s.All()
 		}
 	case store.TypeZSet:
-		it.Type, it.Packed = rdb.TypeZSet, v.Packed()
-		if it.Packed == nil {
-			z := v.ZSet()
+		it.Type = rdb.TypeZSet
+		if packed == nil {
+			z := look.ZSet()
 			it.Count, it.Scores = uint64(z.Len()), z.Descend(z.Len()-1)
 		}
 	case store.TypeHash:
-		it.Type, it.Packed = rdb.TypeHash, v.Packed()
-		if it.Packed == nil {
-			h := v.Hash()
+		it.Type = rdb.TypeHash
+		if packed == nil {
+			h := look.Hash()
 			it.Count, it.Fields = uint64(h.Len()), h.All()
 		}
 	default:
-		panic(fmt.Sprintf("a %s has no form in a dump", v.Type()))
+		panic(fmt.Sprintf("a %s has no form in a dump", t))
 	}
 }
 

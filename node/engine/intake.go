@@ -221,7 +221,7 @@ func (l *masterLink) install() {
 	e.adoptStore(in.store)
 	in.store = nil
 	e.lastLoad = lastLoad{keys: in.keys.keys, expired: in.keys.expired, summary: in.sum}
-	e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d.", in.keys.keys, in.keys.expired)
+	e.logLoaded(in.sum, in.keys)
 	if in.keep {
 		e.dirty = 0
 		e.saving.lastSave = e.now / 1000

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/espalier-io/espalier/node/config"
+	"github.com/espalier-io/espalier/node/dataset"
 	"github.com/espalier-io/espalier/node/rdb"
 	"github.com/espalier-io/espalier/node/store"
 )
@@ -96,6 +97,18 @@ func (e *Engine) loaded(sum rdb.Summary, h *loadHandler) {
 	e.log.Noticef("Loading RDB produced by version %s", sum.Header.RedisVersion)
 	e.log.Noticef("RDB age %d seconds", max(0, e.now/1000-sum.Header.CreatedAt))
 	e.log.Noticef("RDB memory usage when created %.2f Mb", float64(sum.Header.UsedMemory)/(1<<20))
+	e.logLoaded(sum, h)
+}
+
+// logLoaded tells what became of a dump's keys, in Redis's words.
+func (e *Engine) logLoaded(sum rdb.Summary, h *loadHandler) {
+	for _, key := range sum.FirstEmpty {
+		e.log.Noticef("rdbLoadObject skipping empty key: %s", key)
+	}
+	if sum.EmptyKeys > 0 {
+		e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.", h.keys, h.expired, sum.EmptyKeys)
+		return
+	}
 	e.log.Noticef("Done loading RDB, keys loaded: %d, keys expired: %d.", h.keys, h.expired)
 }
 
@@ -169,10 +182,10 @@ func (h *loadHandler) Item(it *rdb.Item) error {
 		return nil
 	}
 	db := h.st.DB(it.DB)
-	added, err := db.Set(it.Key, it.String, false)
+	added, err := dataset.Put(db, it)
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("the key %.128q of database %d: %w", it.Key, it.DB, err)
 	case !added && h.unique:
 		return fmt.Errorf("the key %.128q of database %d is there twice", it.Key, it.DB)
 	}

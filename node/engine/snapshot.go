@@ -6,10 +6,10 @@ package engine
 import (
 	"errors"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/espalier-io/espalier/node/config"
+	"github.com/espalier-io/espalier/node/dataset"
 	"github.com/espalier-io/espalier/node/rdb"
 	"github.com/espalier-io/espalier/node/store"
 )
@@ -205,20 +205,16 @@ func (j *snapshotJob) size(db int) (keys, expires uint64) {
 // itemEncoder turns the store's items into the dump's, in memory that it uses
 // again.
 type itemEncoder struct {
-	usage  rdb.UsageKind
-	item   rdb.Item
-	digits []byte
+	usage rdb.UsageKind
+	item  rdb.Item
 }
 
 func (c *itemEncoder) convert(it *store.Item) *rdb.Item {
-	c.item = rdb.Item{DB: it.DB, Key: it.Key, ExpireAt: it.ExpireAt, Type: rdb.TypeString, String: it.Value}
+	c.item = rdb.Item{DB: it.DB, Key: it.Key, ExpireAt: it.ExpireAt}
 	if c.usage != rdb.UsageUnknown {
 		c.item.Usage = rdb.Usage{Kind: c.usage, Value: uint64(it.Access)}
 	}
-	if it.Encoding == store.EncInt {
-		c.digits = strconv.AppendInt(c.digits[:0], it.Int, 10)
-		c.item.String = c.digits
-	}
+	dataset.DescribeItem(&c.item, it)
 	return &c.item
 }
 
