@@ -172,6 +172,10 @@ func (a *auditor) collection(e entry) error {
 			err = fmt.Errorf("%d elements counted as %d", n, e.blockLen())
 		}
 		return err
+	case TypeZSet:
+		return a.zset(e.block(), e.blockLen())
+	case TypeList:
+		return a.list(e.block(), e.blockLen())
 	}
 	return nil
 }

@@ -98,6 +98,11 @@ func eachNamed(p unsafe.Pointer, visit func(handle)) {
 		}
 	case kindMapLeaf:
 		mapLeaf{p}.eachNamed(visit)
+	case kindOrderedLeaf:
+		l := orderedLeaf{p}
+		l.eachLong(0, l.len(), visit)
+	case kindPair:
+		zpair{p}.eachNamed(visit)
 	}
 }
 
@@ -121,14 +126,19 @@ func (a *arena) unshare(h handle) handle {
 
 // estimate tells about how many bytes lie below a block, without going there.
 func (a *arena) estimate(h handle) int {
-	n := a.inner(h)
-	if kindOf(n.p) != kindInner {
-		return a.sizeOf(h)
-	}
 	const leaf = 3 << 10
-	size := leaf * n.len()
-	for range n.level() - 1 {
-		size *= fanout / 2
+	n := a.inner(h)
+	size := 0
+	switch kindOf(n.p) {
+	case kindInner:
+		size = leaf * n.len()
+		for range n.level() - 1 {
+			size *= fanout / 2
+		}
+	case kindPair:
+		eachNamed(n.p, func(h handle) { size += a.estimate(h) })
+	default:
+		size = a.sizeOf(h)
 	}
 	return size
 }

@@ -200,7 +200,7 @@ func (r *reader) mapFind(l mapLeaf, hash uint64, name []byte) int {
 				break
 			}
 			p := unsafe.Add(end, 1-int(load16(unsafe.Add(group, 8+i*2))))
-			if size := *(*uint8)(p); int(size) == len(name) {
+			if size := *(*uint8)(p); int(size) == len(name) && size != partOut {
 				if string(bytesAt(unsafe.Add(p, 1), int(size))) == string(name) {
 					return base + i
 				}

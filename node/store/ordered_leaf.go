@@ -98,6 +98,17 @@ func (l orderedLeaf) member(r *reader, i int) []byte {
 	return b
 }
 
+// longRef is the size of a reference to a member in a value block.
+const longRef = 5 + 4
+
+// longReference makes the reference to a member of n bytes.
+func longReference(ref *[longRef]byte, block handle, n int) []byte {
+	p := unsafe.Pointer(ref)
+	store40(p, block)
+	store32(unsafe.Add(p, 5), uint32(n))
+	return ref[:]
+}
+
 // long returns the member that a reference stands for.
 func (r *reader) long(ref []byte) []byte {
 	p := unsafe.Pointer(unsafe.SliceData(ref))

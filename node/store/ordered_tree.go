@@ -5,7 +5,6 @@ package store
 
 import (
 	"math"
-	"unsafe"
 )
 
 // scoreKey turns a score into a bound of a tree: keys sort as scores do, and the
@@ -72,6 +71,18 @@ func (t *trail) byScore(score float64, member []byte) orderedLeaf {
 	}
 	t.leaf, t.depth = h, d
 	return orderedLeaf{p}
+}
+
+// orderedAt returns the leaf with the member of a rank, and its place there.
+func (r *reader) orderedAt(h handle, rank int) (l orderedLeaf, i int) {
+	p := r.ptr(h)
+	for ; kindOf(p) == kindInner; p = r.ptr(h) {
+		n := inner{p}
+		var child int
+		child, rank = n.byRank(rank)
+		h = n.child(child)
+	}
+	return orderedLeaf{p}, rank
 }
 
 // orderedRank returns how many members come before the given one.
@@ -245,18 +256,4 @@ func (t *orderedTree) merge(l orderedLeaf) bool {
 		return true
 	}
 	return false
-}
-
-// zpair is the block of a sorted set that is not packed: behind the header the
-// root of the tree by member, of kindMapLeaf, and of that by score, 5 bytes each.
-type zpair struct{ p unsafe.Pointer }
-
-const pairSize = valueHeader + 2*5
-
-func (p zpair) byMember() handle { return load40(unsafe.Add(p.p, valueHeader)) }
-func (p zpair) byScore() handle  { return load40(unsafe.Add(p.p, valueHeader+5)) }
-
-func (p zpair) set(byMember, byScore handle) {
-	store40(unsafe.Add(p.p, valueHeader), byMember)
-	store40(unsafe.Add(p.p, valueHeader+5), byScore)
 }

@@ -3,7 +3,11 @@
 
 package store
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/espalier-io/espalier/node/listpack"
+)
 
 // ZSet is a look at a sorted set, as Hash is one at a hash. Its order is by
 // score, then by member as bytes; ranks count from 0 in that order.
@@ -12,58 +16,345 @@ type ZSet struct{ collection }
 // ZSet returns a look at the value, which must be a sorted set.
 func (v Value) ZSet() ZSet { return ZSet{v.collection()} }
 
+func (z ZSet) pair() zpair { return zpair{z.r.ptr(z.root)} }
+
 // Len returns the number of members.
-func (z ZSet) Len() int { panic("unfinished") }
+func (z ZSet) Len() int {
+	if z.packed != nil {
+		return packedZSet(z.packed).len()
+	}
+	return z.count
+}
 
 // Score returns the score of a member.
-func (z ZSet) Score(member []byte) (score float64, ok bool) { panic("unfinished") }
+func (z ZSet) Score(member []byte) (score float64, ok bool) {
+	if z.packed != nil {
+		lp := packedZSet(z.packed)
+		off := lp.find(member)
+		if off < 0 {
+			return 0, false
+		}
+		return lp.score(off), true
+	}
+	if z.count == 0 {
+		return 0, false
+	}
+	l, i := z.r.mapGet(z.pair().byMember(), member)
+	if i < 0 {
+		return 0, false
+	}
+	return l.score(i), true
+}
 
 // Rank returns the rank and the score of a member.
-func (z ZSet) Rank(member []byte) (rank int, score float64, ok bool) { panic("unfinished") }
+func (z ZSet) Rank(member []byte) (rank int, score float64, ok bool) {
+	if z.packed != nil {
+		lp := packedZSet(z.packed)
+		off := lp.find(member)
+		if off < 0 {
+			return 0, 0, false
+		}
+		return lp.rank(off), lp.score(off), true
+	}
+	score, ok = z.Score(member)
+	if !ok {
+		return 0, 0, false
+	}
+	rank, _ = z.r.orderedRank(z.pair().byScore(), score, member)
+	return rank, score, true
+}
 
 // At returns the member of a rank, 0 <= rank < Len.
-func (z ZSet) At(rank int) (member []byte, score float64) { panic("unfinished") }
+func (z ZSet) At(rank int) (member []byte, score float64) {
+	if z.packed != nil {
+		lp := packedZSet(z.packed)
+		off := lp.seek(rank)
+		return z.element(off, 0), lp.score(off)
+	}
+	l, i := z.r.orderedAt(z.pair().byScore(), rank)
+	return l.member(z.r, i), l.score(i)
+}
 
 // Ascend yields the members from a rank on upwards.
-func (z ZSet) Ascend(rank int) iter.Seq2[[]byte, float64] { panic("unfinished") }
+func (z ZSet) Ascend(rank int) iter.Seq2[[]byte, float64] {
+	return func(yield func([]byte, float64) bool) {
+		switch {
+		case rank >= z.Len():
+		case z.packed != nil:
+			lp := packedZSet(z.packed)
+			for off := lp.seek(rank); off >= 0; off = lp.next(off) {
+				if !yield(z.element(off, 0), lp.score(off)) {
+					return
+				}
+			}
+		default:
+			t := trail{r: z.r, root: z.pair().byScore()}
+			i := t.byRank(rank)
+			for more := true; more; more = t.next() {
+				l := z.r.orderedLeaf(t.leaf)
+				for n := l.len(); i < n; i++ {
+					if !yield(l.member(z.r, i), l.score(i)) {
+						return
+					}
+				}
+				i = 0
+			}
+		}
+	}
+}
 
 // Descend yields the members from a rank on downwards.
-func (z ZSet) Descend(rank int) iter.Seq2[[]byte, float64] { panic("unfinished") }
+func (z ZSet) Descend(rank int) iter.Seq2[[]byte, float64] {
+	return func(yield func([]byte, float64) bool) {
+		switch {
+		case rank < 0 || z.Len() == 0:
+		case z.packed != nil:
+			lp := packedZSet(z.packed)
+			for off := lp.seek(rank); off >= 0; off = lp.prev(off) {
+				if !yield(z.element(off, 0), lp.score(off)) {
+					return
+				}
+			}
+		default:
+			t := trail{r: z.r, root: z.pair().byScore()}
+			i := t.byRank(rank)
+			for l := z.r.orderedLeaf(t.leaf); ; {
+				for ; i >= 0; i-- {
+					if !yield(l.member(z.r, i), l.score(i)) {
+						return
+					}
+				}
+				if !t.prev() {
+					return
+				}
+				l = z.r.orderedLeaf(t.leaf)
+				i = l.len() - 1
+			}
+		}
+	}
+}
 
 // CountBelow returns how many members have a score below the given one or, with
 // inclusive, at most that: the rank of the first one beyond.
-func (z ZSet) CountBelow(score float64, inclusive bool) int { panic("unfinished") }
+func (z ZSet) CountBelow(score float64, inclusive bool) int {
+	switch {
+	case z.packed != nil:
+		return packedZSet(z.packed).countBelow(score, inclusive)
+	case z.count == 0:
+		return 0
+	}
+	return z.r.orderedBelow(z.pair().byScore(), score, inclusive)
+}
 
 // CountLexBelow returns how many members come before the given one, or, with
 // inclusive, with it. It means something only if all scores are the same.
-func (z ZSet) CountLexBelow(member []byte, inclusive bool) int { panic("unfinished") }
+func (z ZSet) CountLexBelow(member []byte, inclusive bool) int {
+	switch {
+	case z.packed != nil:
+		return packedZSet(z.packed).countLexBelow(member, inclusive)
+	case z.count == 0:
+		return 0
+	}
+	root := z.pair().byScore()
+	rank, there := z.r.orderedRank(root, z.r.firstLeaf(root).score(0), member)
+	if there && inclusive {
+		rank++
+	}
+	return rank
+}
 
 // Scan is Hash.Scan for the members; a listpack is yielded as a whole.
 func (z ZSet) Scan(cursor uint64, count int, emit func(member []byte, score float64)) (next uint64) {
-	panic("unfinished")
+	switch {
+	case z.packed != nil:
+		for member, score := range z.Ascend(0) {
+			emit(member, score)
+		}
+		return 0
+	case z.count == 0:
+		return 0
+	}
+	return z.r.mapScan(z.pair().byMember(), cursor, count, func(l mapLeaf, i int) {
+		emit(z.r.mapName(l, i), l.score(i))
+	})
 }
 
-// ZSetEditor changes one sorted set, as HashEditor does a hash.
-type ZSetEditor struct{ editor }
+// ZSetEditor changes one sorted set, as HashEditor does a hash. Of the two trees
+// of one that is not packed the editor's own root is the pair that names them.
+type ZSetEditor struct {
+	editor
+	members tree
+	ordered orderedTree
+}
 
 // EditZSet opens the sorted set under a key, as EditHash does a hash.
-func (db *DB) EditZSet(key []byte) *ZSetEditor { panic("unfinished") }
+func (db *DB) EditZSet(key []byte) *ZSetEditor {
+	z := &db.st.editors.zset
+	switch {
+	case !z.open(db, key, TypeZSet):
+		z.pack(EncListpack, emptyListpack)
+	case z.packed == nil:
+		p := zpair{z.a.ptr(z.root)}
+		z.members.begin(z.a, p.byMember())
+		z.ordered.begin(z.a, p.byScore())
+	}
+	return z
+}
 
 // ZSet is a look at the sorted set as it is now, valid until the next change.
-func (z *ZSetEditor) ZSet() ZSet { panic("unfinished") }
+func (z *ZSetEditor) ZSet() ZSet { return ZSet{z.collection()} }
 
 // Set gives a member a score, which must be a number, and tells whether the
 // member is new.
-func (z *ZSetEditor) Set(member []byte, score float64) (added bool) { panic("unfinished") }
+func (z *ZSetEditor) Set(member []byte, score float64) (added bool) {
+	if z.packed == nil {
+		return z.put(member, score)
+	}
+	lp := packedZSet(z.packed)
+	off := lp.find(member)
+	limits := &z.ks.st.limits
+	switch {
+	case off >= 0 && lp.score(off) == score:
+		return false
+	case off < 0 && (lp.len() >= limits.ZSetEntries || len(member) > limits.ZSetValue ||
+		!listpack.Fits(lp, packedZSetItem(member, score))):
+		z.convert()
+		return z.put(member, score)
+	}
+	z.reserve(packedZSetItem(member, score))
+	lp = z.packed
+	if off >= 0 {
+		lp = lp.remove(off, 1)
+	}
+	at, _ := lp.place(score, member)
+	z.packed = lp.insert(at, member, score)
+	return off < 0
+}
+
+// convert makes trees of the listpack.
+func (z *ZSetEditor) convert() {
+	var p zpair
+	z.root, p.p = z.a.alloc(pairSize)
+	setHeader(p.p, kindPair)
+	p.set(0, 0)
+	z.members.begin(z.a, 0)
+	z.ordered.begin(z.a, 0)
+	z.count = 0
+	for member, score := range z.ZSet().Ascend(0) {
+		z.put(member, score)
+	}
+	z.unpack(EncSkiplist)
+}
+
+// put is Set for the trees.
+func (z *ZSetEditor) put(member []byte, score float64) (added bool) {
+	z.root = z.a.unshare(z.root)
+	block, old, there := z.members.mapSetScore(member, score)
+	if there && old == score {
+		return false
+	}
+	if !there {
+		block = z.add(member, score)
+		z.count++
+	} else {
+		if block != 0 {
+			retainValue(z.a, block)
+		}
+		z.ordered.byScore(old, member)
+		i, _ := z.a.orderedLeaf(z.ordered.leaf).find(z.r, old, member)
+		z.ordered.cut(i, 1)
+	}
+	var ref [longRef]byte
+	raw := member
+	if block != 0 {
+		raw = longReference(&ref, block, len(member))
+	}
+	z.ordered.insert(score, member, raw, block != 0)
+	z.keepRoots()
+	return !there
+}
+
+// add puts a new member into the tree by member and returns the block that it
+// lies in, if it is long, with a reference for the tree by score.
+func (z *ZSetEditor) add(member []byte, score float64) (block handle) {
+	if len(member) > longMember {
+		block = newValueBlock(z.a, &content{text: member, size: len(member)})
+		retainValue(z.a, block)
+	}
+	z.members.mapPut(&mapElement{form: formScores, name: member, block: block, score: score})
+	return block
+}
+
+func (z *ZSetEditor) keepRoots() {
+	zpair{z.a.ptr(z.root)}.set(z.members.root, z.ordered.root)
+}
 
 // Remove takes a member out and tells whether it was there.
-func (z *ZSetEditor) Remove(member []byte) bool { panic("unfinished") }
+func (z *ZSetEditor) Remove(member []byte) bool {
+	if z.packed != nil {
+		lp := packedZSet(z.packed)
+		off := lp.find(member)
+		if off >= 0 {
+			z.reserve(0)
+			z.packed = packedZSet(z.packed).remove(off, 1)
+		}
+		return off >= 0
+	}
+	score, ok := z.ZSet().Score(member)
+	if !ok {
+		return false
+	}
+	z.root = z.a.unshare(z.root)
+	z.ordered.byScore(score, member)
+	i, _ := z.a.orderedLeaf(z.ordered.leaf).find(z.r, score, member)
+	z.ordered.cut(i, 1)
+	z.members.mapDelete(member)
+	z.count--
+	z.keepRoots()
+	return true
+}
 
 // RemoveRanks takes n members out from a rank on.
-func (z *ZSetEditor) RemoveRanks(rank, n int) { panic("unfinished") }
+func (z *ZSetEditor) RemoveRanks(rank, n int) {
+	if n <= 0 {
+		return
+	}
+	if z.packed != nil {
+		z.reserve(0)
+		lp := packedZSet(z.packed)
+		z.packed = lp.remove(lp.seek(rank), n)
+		return
+	}
+	z.root = z.a.unshare(z.root)
+	for n > 0 {
+		i := z.ordered.byRank(rank)
+		l := z.a.orderedLeaf(z.ordered.leaf)
+		k := min(n, l.len()-i)
+		for j := range k {
+			z.members.mapDelete(l.member(z.r, i+j))
+		}
+		z.ordered.cut(i, k)
+		z.count -= k
+		n -= k
+	}
+	z.keepRoots()
+}
 
 // Close ends the changes, see HashEditor.Close.
-func (z *ZSetEditor) Close() (emptied bool) { panic("unfinished") }
+func (z *ZSetEditor) Close() (emptied bool) {
+	n := z.ZSet().Len()
+	if n == 0 && z.packed == nil {
+		z.a.free(z.root)
+		z.root = 0
+	}
+	return z.close(n)
+}
 
-// fit unpacks a sorted set from elsewhere that exceeds the limits, and closes it.
-func (z *ZSetEditor) fit() { panic("unfinished") }
+// fit unpacks a sorted set from elsewhere that exceeds the limits, and closes
+// it. As with Redis, the lengths of members are not looked at.
+func (z *ZSetEditor) fit() {
+	if z.ZSet().Len() > z.ks.st.limits.ZSetEntries {
+		z.convert()
+	}
+	z.Close()
+}
