@@ -1,0 +1,188 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package zsets_test
+
+import "testing"
+
+func TestUnionAndInter(t *testing.T) {
+	inForms(t, withSets, `
+		ZADD a 1 x 2 y 3 z
+		ZADD b 10 y 20 z 30 w
+		ZADD c 100 z
+		SADD set y z q
+		SADD numbers 1 2 3
+		ZADD m 5 2 6 3 7 4
+		SET s v
+		ZUNION 2 a b
+		ZUNION 2 a b WITHSCORES
+		ZUNION 3 a b c withscores
+		ZUNION 2 a nope WITHSCORES
+		ZUNION 1 nope WITHSCORES
+		ZUNION 2 a a WITHSCORES
+		ZUNION 2 a set WITHSCORES
+		ZUNION 2 numbers m WITHSCORES
+		ZUNION 2 a b WEIGHTS 2 3 WITHSCORES
+		ZUNION 2 a b WEIGHTS -1 0 WITHSCORES
+		ZUNION 2 a b AGGREGATE MIN WITHSCORES
+		ZUNION 2 a b aggregate max withscores
+		ZUNION 2 a b AGGREGATE SUM WEIGHTS 1 2 WITHSCORES
+		ZUNION 2 a b WEIGHTS 1 WITHSCORES
+		ZUNION 2 a b WEIGHTS 1
+		ZUNION 2 a b WEIGHTS 1 x
+		ZUNION 2 a b WEIGHTS nan 1
+		ZUNION 2 a b AGGREGATE
+		ZUNION 2 a b AGGREGATE FOO
+		ZUNION 2 a b FOO
+		ZUNION 0 a
+		ZUNION -1 a
+		ZUNION x a
+		ZUNION 3 a b
+		ZUNION 2 a s
+		ZUNION 2 s a
+		ZUNION 2 a s FOO
+		ZUNION 9223372036854775807 a
+		ZUNION 1
+		ZINTER 2 a b
+		ZINTER 2 a b WITHSCORES
+		ZINTER 3 a b c WITHSCORES
+		ZINTER 2 a nope WITHSCORES
+		ZINTER 2 a a WITHSCORES
+		ZINTER 2 a set WITHSCORES
+		ZINTER 3 a set b WEIGHTS 1 100 2 WITHSCORES
+		ZINTER 2 numbers m WITHSCORES
+		ZINTER 2 set set WITHSCORES
+		ZINTER 2 a b WEIGHTS 2 3 AGGREGATE MAX WITHSCORES
+		ZINTER 2 a b AGGREGATE MIN WITHSCORES
+		ZINTER 2 a s
+		ZINTER 2 nope s
+		ZINTER 0 a
+		ZINTER 2 a b LIMIT 1
+		ZINTERCARD 2 a b
+		ZINTERCARD 2 a b LIMIT 1
+		ZINTERCARD 2 a b LIMIT 0
+		ZINTERCARD 2 a b LIMIT 100
+		ZINTERCARD 2 a b LIMIT -1
+		ZINTERCARD 2 a b LIMIT x
+		ZINTERCARD 2 a b LIMIT
+		ZINTERCARD 2 a b WITHSCORES
+		ZINTERCARD 2 a b WEIGHTS 1 2
+		ZINTERCARD 2 a b AGGREGATE MIN
+		ZINTERCARD 2 a b LIMIT 1 LIMIT 2
+		ZINTERCARD 0 a
+		ZINTERCARD x a
+		ZINTERCARD 1 s
+		ZINTERCARD 3 a b
+		ZINTERCARD 1 nope
+		ZINTERCARD 2 a set
+
+		# infinities, what is no number, and the zero below zero
+		ZADD i inf p -inf n 0 zero 1 one
+		ZADD j -inf p inf n -5 zero 2 one
+		ZUNION 2 i j WITHSCORES
+		ZINTER 2 i j WITHSCORES
+		ZUNION 2 i j WEIGHTS 0 1 WITHSCORES
+		ZINTER 2 i j WEIGHTS 0 1 WITHSCORES
+		ZINTER 2 i j WEIGHTS 1 0 WITHSCORES
+		ZINTER 2 i j WEIGHTS 1 0 AGGREGATE MIN WITHSCORES
+		ZINTER 2 i j WEIGHTS 1 0 AGGREGATE MAX WITHSCORES
+		ZINTER 2 i j WEIGHTS 0 0 AGGREGATE MAX WITHSCORES
+		ZUNION 2 i j WEIGHTS inf -inf WITHSCORES
+		ZUNION 1 i WEIGHTS -1 WITHSCORES
+		ZUNION 1 i WEIGHTS 0 WITHSCORES
+		ZUNIONSTORE dst 1 i WEIGHTS -1
+		ZRANGE dst 0 -1 WITHSCORES
+		ZINTERSTORE dst 2 i j WEIGHTS -1 0
+		ZRANGE dst 0 -1 WITHSCORES
+		ZADD f1 0.1 m
+		ZADD f2 0.2 m
+		ZADD f3 0.3 m 1 other
+		ZUNION 3 f1 f2 f3 WITHSCORES
+		ZUNION 3 f3 f2 f1 WITHSCORES
+		ZINTER 3 f3 f2 f1 WITHSCORES
+	`)
+}
+
+func TestStores(t *testing.T) {
+	inForms(t, withSets, `
+		ZADD a 1 x 2 y 3 z
+		ZADD b 10 y 20 z 30 w
+		SADD set y z q
+		SET s v
+		ZUNIONSTORE dst 2 a b
+		ZRANGE dst 0 -1 WITHSCORES
+		OBJECT ENCODING dst
+		ZUNIONSTORE dst 2 a b WEIGHTS 2 0.5 AGGREGATE MAX
+		ZRANGE dst 0 -1 WITHSCORES
+		ZUNIONSTORE a 2 a set
+		ZRANGE a 0 -1 WITHSCORES
+		ZINTERSTORE dst 2 a b
+		ZRANGE dst 0 -1 WITHSCORES
+		ZINTERSTORE dst 2 a nope
+		EXISTS dst
+		ZINTERSTORE dst 2 a nope
+		ZDIFFSTORE dst 2 a b
+		ZRANGE dst 0 -1 WITHSCORES
+		ZDIFFSTORE dst 2 a a
+		EXISTS dst
+		ZUNIONSTORE s 1 b
+		TYPE s
+		SET s v EX 100
+		ZUNIONSTORE s 1 b
+		TTL s
+		SET s v
+		ZUNIONSTORE dst 2 a s
+		ZUNIONSTORE dst 2 a b WITHSCORES
+		ZUNIONSTORE dst 0 a
+		ZINTERSTORE dst 0 a
+		ZDIFFSTORE dst 0 a
+		ZUNIONSTORE dst x a
+		ZUNIONSTORE dst 3 a b
+		ZUNIONSTORE dst 1
+		ZINTERSTORE dst 1 a WEIGHTS x
+		ZINTERSTORE dst 1 a LIMIT 1
+		ZDIFFSTORE dst 1 a WEIGHTS 1
+		ZDIFFSTORE dst 1 a WITHSCORES
+		ZUNIONSTORE dst 1 set
+		ZRANGE dst 0 -1 WITHSCORES
+		ZADD long 1 thisisalongmember
+		ZUNIONSTORE dst 2 b long
+		OBJECT ENCODING dst
+		ZDIFFSTORE dst 2 dst long
+		OBJECT ENCODING dst
+	`)
+}
+
+func TestDiff(t *testing.T) {
+	inForms(t, withSets, `
+		ZADD a 1 x 2 y 3 z 4 v
+		ZADD b 10 y
+		ZADD c 100 z 200 w
+		SADD set x
+		SADD numbers 1 2 3
+		ZADD m 5 2 6 3 7 4
+		SET s v
+		ZDIFF 1 a
+		ZDIFF 2 a b
+		ZDIFF 2 a b WITHSCORES
+		ZDIFF 3 a b c withscores
+		ZDIFF 4 a b c set WITHSCORES
+		ZDIFF 2 set a WITHSCORES
+		ZDIFF 2 set b WITHSCORES
+		ZDIFF 2 a a
+		ZDIFF 2 a nope WITHSCORES
+		ZDIFF 2 nope a
+		ZDIFF 2 m numbers WITHSCORES
+		ZDIFF 2 numbers m WITHSCORES
+		ZDIFF 2 a s
+		ZDIFF 2 s a
+		ZDIFF 2 nope s
+		ZDIFF 0 a
+		ZDIFF x a
+		ZDIFF 3 a b
+		ZDIFF 1 a FOO
+		ZDIFF 1 a WEIGHTS 1
+		ZDIFF 1 a AGGREGATE SUM
+		ZDIFF 1 a LIMIT 1
+	`)
+}
