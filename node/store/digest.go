@@ -33,10 +33,38 @@ func (d *Digest) mixNumber(n uint32) {
 
 func (d *Digest) mixValue(v Value) {
 	d.mixNumber(uint32(v.Type()))
-	d.mix(v.Bytes())
+	switch v.Type() {
+	case TypeString:
+		d.mix(v.Bytes())
+	case TypeList:
+		for element := range v.List().Ascend(0) {
+			d.mix(element)
+		}
+	case TypeSet:
+		for member := range v.Set().All() {
+			d.xor(member)
+		}
+	case TypeZSet:
+		for member, score := range v.ZSet().Ascend(0) {
+			var digits [scoreDigits]byte
+			d.xorPair(member, appendScore(digits[:0], score))
+		}
+	case TypeHash:
+		for field, value := range v.Hash().All() {
+			d.xorPair(field, value)
+		}
+	}
 	if v.ExpireAt() != NoExpiry {
 		d.xor([]byte("!!expire!!"))
 	}
+}
+
+// xorPair mixes in two strings that belong together, in no order to others.
+func (d *Digest) xorPair(first, second []byte) {
+	var pair Digest
+	pair.mix(first)
+	pair.mix(second)
+	d.xor(pair[:])
 }
 
 // Digest returns the value's digest (DEBUG DIGEST-VALUE).

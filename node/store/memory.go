@@ -60,9 +60,42 @@ func (db *DB) MemoryUsage(key []byte) (int, bool) {
 		n += 8
 	}
 	if block := s.e.block(); block != 0 {
-		n += db.ks.a.sizeOf(block)
+		leaves := sampledLeaves
+		n += db.ks.a.below(block, &leaves)
 	}
 	return n, true
+}
+
+// sampledLeaves is how many leaves of a large collection MemoryUsage looks at;
+// what the others take is taken from them. (Redis looks at five elements.)
+const sampledLeaves = 256
+
+// below returns what a block takes with all that can be reached through it, by
+// as many leaves as there are left to look at.
+func (a *arena) below(h handle, leaves *int) int {
+	size, seen, rest := a.sizeOf(h), 0, 0
+	p := a.ptr(h)
+	if kindOf(p) == kindInner {
+		n := inner{p}
+		below := 0
+		for i := range n.len() {
+			if *leaves > 0 {
+				below += a.below(n.child(i), leaves)
+				seen += n.count(i)
+			} else {
+				rest += n.count(i)
+			}
+		}
+		return size + below + int(float64(below)/float64(max(1, seen))*float64(rest))
+	}
+	*leaves--
+	eachNamed(p, func(h handle) {
+		if kindOf(p) == kindPair {
+			*leaves = sampledLeaves
+		}
+		size += a.below(h, leaves)
+	})
+	return size
 }
 
 // TableStats describes the hash table of a database (DEBUG HTSTATS).

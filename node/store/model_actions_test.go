@@ -20,6 +20,8 @@ var actions = []struct {
 	{5, (*machine).setInt},
 	{8, (*machine).append},
 	{5, (*machine).setRange},
+	{4, (*machine).editHash},
+	{4, (*machine).editSet},
 	{14, (*machine).delete},
 	{3, (*machine).rename},
 	{3, (*machine).copyKey},
@@ -53,7 +55,7 @@ func (m *machine) set() {
 	if err != nil || added == there {
 		m.t.Fatalf("Set(%q): added %t, %v", key, added, err)
 	}
-	v := modelValue{string(text), encodingOf(string(text)), NoExpiry}
+	v := modelText(string(text), encodingOf(string(text)), NoExpiry)
 	if keep && there {
 		v.at = old.at
 	}
@@ -67,21 +69,24 @@ func (m *machine) setInt() {
 	if _, err := db.SetInt(key, -n, false); err != nil {
 		m.t.Fatalf("SetInt: %v", err)
 	}
-	model[string(key)] = modelValue{strconv.FormatInt(-n, 10), EncInt, NoExpiry}
+	model[string(key)] = modelText(strconv.FormatInt(-n, 10), EncInt, NoExpiry)
 }
 
 func (m *machine) append() {
 	db, model := m.pick()
 	key, text := m.key(), m.text()
 	old, there := model[string(key)]
+	if old.coll != nil {
+		return
+	}
 	n, err := db.Append(key, text)
 	if err != nil || n != len(old.text)+len(text) {
 		m.t.Fatalf("Append(%q): %d, %v", key, n, err)
 	}
 	if there {
-		model[string(key)] = modelValue{old.text + string(text), EncRaw, old.at}
+		model[string(key)] = modelText(old.text+string(text), EncRaw, old.at)
 	} else {
-		model[string(key)] = modelValue{string(text), encodingOf(string(text)), NoExpiry}
+		model[string(key)] = modelText(string(text), encodingOf(string(text)), NoExpiry)
 	}
 }
 
@@ -89,6 +94,9 @@ func (m *machine) setRange() {
 	db, model := m.pick()
 	key, part, offset := m.key(), m.text(), m.src.intn(2000)
 	old, there := model[string(key)]
+	if old.coll != nil {
+		return
+	}
 	if !there {
 		old.at = NoExpiry
 	}
@@ -101,7 +109,7 @@ func (m *machine) setRange() {
 	if err != nil || n != len(b) {
 		m.t.Fatalf("SetRange(%q, %d): %d, %v", key, offset, n, err)
 	}
-	model[string(key)] = modelValue{string(b), EncRaw, old.at}
+	model[string(key)] = modelText(string(b), EncRaw, old.at)
 }
 
 func (m *machine) delete() {
@@ -205,7 +213,14 @@ func (m *machine) read() {
 }
 
 func (m *machine) compare(key string, v Value, want modelValue) {
-	if got := (modelValue{string(v.Bytes()), v.Encoding(), v.ExpireAt()}); got != want {
+	if want.coll != nil {
+		got := modelValue{enc: v.Encoding(), at: v.ExpireAt(), coll: modelOf(v.Type(), v)}
+		if !got.equal(want) {
+			m.t.Fatalf("key %q: %s, want %s", key, got, want)
+		}
+		return
+	}
+	if got := modelText(string(v.Bytes()), v.Encoding(), v.ExpireAt()); got != want {
 		m.t.Fatalf("key %q: %s, want %s", key, got, want)
 	}
 	if v.Len() != len(want.text) || string(v.Append([]byte("x"))) != "x"+want.text {
@@ -214,6 +229,9 @@ func (m *machine) compare(key string, v Value, want modelValue) {
 }
 
 func (v modelValue) String() string {
+	if v.coll != nil {
+		return fmt.Sprintf("%s %s at %d", v.coll, v.enc, v.at)
+	}
 	text := v.text
 	if len(text) > 40 {
 		text = fmt.Sprintf("%s...(%d)", text[:40], len(text))
@@ -342,7 +360,7 @@ func (m *machine) nextSlice() {
 			m.t.Fatalf("db %d: the snapshot yields %d of %d keys", i, len(m.got[i]), len(m.cut[i]))
 		}
 		for k, want := range m.cut[i] {
-			if got := m.got[i][k]; got != want {
+			if got := m.got[i][k]; !got.equal(want) {
 				m.t.Fatalf("db %d, key %q: the snapshot yields %s, at the cut it was %s", i, k, got, want)
 			}
 		}
@@ -353,7 +371,10 @@ func (m *machine) nextSlice() {
 
 func (m *machine) collect() {
 	for _, it := range m.batch.Items {
-		v := modelValue{string(it.Value), it.Encoding, it.ExpireAt}
+		v := modelText(string(it.Value), it.Encoding, it.ExpireAt)
+		if it.Type != TypeString {
+			v.text, v.coll = "", modelOf(it.Type, &it)
+		}
 		if it.Encoding == EncInt {
 			v.text = strconv.FormatInt(it.Int, 10)
 		}

@@ -21,9 +21,10 @@ import (
 type source interface{ intn(n int) int }
 
 type modelValue struct {
-	text string
+	text string // of a string
 	enc  Encoding
 	at   int64
+	coll *modelCollection // of any other type
 }
 
 type modelDB map[string]modelValue
@@ -48,6 +49,7 @@ const modelDBs = 3
 
 func newMachine(t interface{ Fatalf(string, ...any) }, src source, keys int) *machine {
 	m := &machine{t: t, src: src, keys: keys, calm: 1, st: New(Options{Databases: modelDBs})}
+	m.st.SetLimits(modelLimits)
 	for range modelDBs {
 		m.dbs = append(m.dbs, modelDB{})
 	}
