@@ -5,6 +5,7 @@ package engine
 
 import (
 	"container/list"
+	"time"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/store"
@@ -120,12 +121,14 @@ func (w *waiting) touchDatabase(index int) {
 
 // serveWaiting runs the commands again that wait for keys which are ready by
 // now. A pause holds it up like the writes of clients: the stream has to stand
-// still.
+// still. The time is looked at again: the key may have expired while the command
+// ran that brought it.
 func (e *Engine) serveWaiting() {
 	w := &e.waiting
 	for len(w.ready) > 0 && e.pauses.kind == pauseNone {
 		k := w.ready[0]
 		w.ready = w.ready[1:]
+		e.now = time.Now().UnixMilli()
 		if q := w.queues[k.db][k.key]; q != nil {
 			q.ready = false
 			e.serveKey(k, q)
