@@ -181,19 +181,3 @@ func missing(s setup, keys []string) (map[string]bool, error) {
 	}
 	return best, nil
 }
-
-// await polls until a condition holds, for at most limit. It polls because the
-// conditions are those of other processes, which announce nothing.
-func await(what string, limit time.Duration, holds func() (bool, error)) error {
-	deadline := time.Now().Add(limit)
-	var last error
-	for time.Now().Before(deadline) {
-		ok, err := holds()
-		if ok {
-			return nil
-		}
-		last = err
-		time.Sleep(20 * time.Millisecond)
-	}
-	return fmt.Errorf("%s: not within %v (last: %v)", what, limit, last)
-}

@@ -30,6 +30,7 @@ import (
 	"github.com/espalier-io/espalier/api/v1alpha1"
 	"github.com/espalier-io/espalier/controllers/resources"
 	"github.com/espalier-io/espalier/hack/podhost"
+	"github.com/espalier-io/espalier/hack/servers"
 )
 
 // cluster is a real API server with the real operator and nodes as processes.
@@ -75,7 +76,7 @@ func (c *cluster) start() error {
 		return err
 	}
 	c.stop = append(c.stop, func() { os.RemoveAll(c.dir) })
-	node, err := nodeBinary()
+	node, err := servers.NodeBinary()
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (u *under) restart() error {
 
 // settle waits until the group is whole again, in a later epoch than before.
 func (u *under) settle() error {
-	return await("the group is whole again", 60*time.Second, func() (bool, error) {
+	return servers.Await("the group is whole again", 60*time.Second, func() (bool, error) {
 		group := &v1alpha1.ReplicationGroup{}
 		if err := u.c.api.Get(context.Background(), u.key, group); err != nil {
 			return false, err

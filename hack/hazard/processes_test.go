@@ -5,136 +5,15 @@ package hazard
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/espalier-io/espalier/hack/podhost"
-	"github.com/espalier-io/espalier/hack/redisclient"
+	"github.com/espalier-io/espalier/hack/servers"
 )
-
-// server is a process that is restarted with the same arguments.
-type server struct {
-	binary, dir string
-	args        []string
-	port        int
-
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	exited chan struct{}
-}
-
-func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
-// serve starts a server for the length of the test and waits until it answers.
-func serve(t *testing.T, binary string, port int, args ...string) *server {
-	t.Helper()
-	s := &server{binary: binary, dir: t.TempDir(), args: args, port: port}
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kill)
-	if err := s.up(); err != nil {
-		log, _ := os.ReadFile(filepath.Join(s.dir, "log")) // none if it never wrote one
-		t.Fatalf("%v\n%s", err, log)
-	}
-	return s
-}
-
-func (s *server) start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	s.cmd = exec.Command(s.binary, s.args...)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, out, out
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	cmd, exited := s.cmd, make(chan struct{})
-	s.exited = exited
-	go func() {
-		cmd.Wait() // killed; there is nothing to learn from it
-		close(exited)
-	}()
-	return nil
-}
-
-func (s *server) kill() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cmd.Process.Kill() // it may have ended by itself
-	<-s.exited
-}
-
-func (s *server) up() error {
-	return await(s.addr()+" answers", 15*time.Second, func() (bool, error) {
-		c, err := redisclient.Dial(s.addr(), "")
-		if err != nil {
-			return false, err
-		}
-		defer c.Close()
-		return true, c.OK("PING")
-	})
-}
-
-// freePorts finds ports that nobody listens on now.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
-// redisBinary is Debian's redis-server.
-func redisBinary(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatalf("the hazard is shown beside a real Redis: %v (Debian: apt-get install redis-server)", err)
-	}
-	return path
-}
-
-// nodeBinary builds the node once for the whole test.
-var nodeBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "espalier-node")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "node")
-	cmd := exec.Command("go", "build", "-o", path, "github.com/espalier-io/espalier/cmd/node")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the node: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-func builtNode(t *testing.T) string {
-	t.Helper()
-	path, err := nodeBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func TestMain(m *testing.M) {
 	podhost.OwnNetwork()
@@ -142,15 +21,13 @@ func TestMain(m *testing.M) {
 	if c, err := theCluster(); err == nil {
 		c.close()
 	}
-	if path, err := nodeBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
+	servers.RemoveNode()
 	os.Exit(code)
 }
 
 // tree is a master with two replicas, as plain processes without persistence.
 type tree struct {
-	servers    []*server // the first is the master
+	servers    []*servers.Server // the first is the master
 	pause      time.Duration
 	shield     bool
 	promotions int
@@ -158,14 +35,14 @@ type tree struct {
 
 func newTree(t *testing.T, binary string, options ...string) *tree {
 	t.Helper()
-	ports := freePorts(t, 3)
+	ports := servers.FreePorts(t, 3)
 	tr := &tree{}
 	for i, port := range ports {
 		args := append([]string{"--port", strconv.Itoa(port), "--save", "", "--repl-diskless-sync-delay", "0"}, options...)
-		s := serve(t, binary, port, args...)
+		s := servers.Serve(t, binary, port, args...)
 		tr.servers = append(tr.servers, s)
 		if i > 0 {
-			if err := s.tell("REPLICAOF", "127.0.0.1", strconv.Itoa(ports[0])); err != nil {
+			if err := s.Tell("REPLICAOF", "127.0.0.1", strconv.Itoa(ports[0])); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -176,19 +53,19 @@ func newTree(t *testing.T, binary string, options ...string) *tree {
 	return tr
 }
 
-func redisAlone(t *testing.T) setup { return newTree(t, redisBinary(t)) }
+func redisAlone(t *testing.T) setup { return newTree(t, servers.Redis(t)) }
 
 func nodesAlone(t *testing.T) setup {
-	tr := newTree(t, builtNode(t), "--replica-protect-dataset", "yes")
+	tr := newTree(t, servers.Node(t), "--replica-protect-dataset", "yes")
 	tr.shield = true
 	return tr
 }
 
-func (tr *tree) master() (addr, password string) { return tr.servers[0].addr(), "" }
+func (tr *tree) master() (addr, password string) { return tr.servers[0].Addr(), "" }
 
 func (tr *tree) members() (addrs []string, password string) {
 	for _, s := range tr.servers {
-		addrs = append(addrs, s.addr())
+		addrs = append(addrs, s.Addr())
 	}
 	return addrs, ""
 }
@@ -203,7 +80,7 @@ func (tr *tree) next() error {
 	}
 	best, furthest := 0, int64(-1)
 	for i, s := range tr.servers[1:] {
-		offset, err := s.offset()
+		offset, err := offset(s)
 		if err != nil {
 			return err
 		}
@@ -212,11 +89,11 @@ func (tr *tree) next() error {
 		}
 	}
 	tr.servers[0], tr.servers[best] = tr.servers[best], tr.servers[0]
-	if err := tr.servers[0].tell("REPLICAOF", "NO", "ONE"); err != nil {
+	if err := tr.servers[0].Tell("REPLICAOF", "NO", "ONE"); err != nil {
 		return err
 	}
 	for _, s := range tr.servers[1:] {
-		if err := s.tell("REPLICAOF", "127.0.0.1", strconv.Itoa(tr.servers[0].port)); err != nil {
+		if err := s.Tell("REPLICAOF", "127.0.0.1", strconv.Itoa(tr.servers[0].Port)); err != nil {
 			return err
 		}
 	}
@@ -224,26 +101,9 @@ func (tr *tree) next() error {
 	return tr.linked()
 }
 
-func (s *server) tell(argv ...string) error {
-	c, err := redisclient.Dial(s.addr(), "")
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	return c.OK(argv...)
-}
-
-func (s *server) replication() (map[string]string, error) {
-	c, err := redisclient.Dial(s.addr(), "")
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	return c.Info("replication")
-}
-
-func (s *server) offset() (int64, error) {
-	f, err := s.replication()
+// offset is how far a replica has come.
+func offset(s *servers.Server) (int64, error) {
+	f, err := s.Replication()
 	if err != nil {
 		return 0, err
 	}
@@ -251,12 +111,12 @@ func (s *server) offset() (int64, error) {
 }
 
 func (tr *tree) restart() error {
-	tr.servers[0].kill()
+	tr.servers[0].Kill()
 	time.Sleep(tr.pause) // the restart's delay is what is being measured
-	if err := tr.servers[0].start(); err != nil {
+	if err := tr.servers[0].Start(); err != nil {
 		return err
 	}
-	return tr.servers[0].up()
+	return tr.servers[0].Up()
 }
 
 // settle waits until the replicas follow the restarted master, or, shielded,
@@ -279,8 +139,8 @@ func (tr *tree) linked() error {
 
 func (tr *tree) each(what string, holds func(replication map[string]string) bool) error {
 	for _, s := range tr.servers[1:] {
-		err := await(s.addr()+" "+what, 20*time.Second, func() (bool, error) {
-			f, err := s.replication()
+		err := servers.Await(s.Addr()+" "+what, 20*time.Second, func() (bool, error) {
+			f, err := s.Replication()
 			if err != nil {
 				return false, err
 			}
