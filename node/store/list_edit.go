@@ -154,14 +154,17 @@ func (l *ListEditor) split(i, at int, element []byte, behind bool) {
 		at++
 	}
 	old, nl, nr := l.leaf, at, all-at
-	left, right := l.cut(0, at, element), l.cut(at, all, element)
 	large := len(element) >= l.plain
+	var left, right handle
 	switch {
 	case large:
+		left, right = l.cut(0, at, 0), l.cut(at, all, 0)
 	case behind:
+		left, right = l.cut(0, at, 0), l.cut(at, all, listpack.Size(element))
 		listpack.Prepend(l.room(right), element)
 		nr++
 	default:
+		left, right = l.cut(0, at, listpack.Size(element)), l.cut(at, all, 0)
 		listpack.Append(l.room(left), element)
 		nl++
 	}
@@ -181,18 +184,15 @@ func (l *ListEditor) split(i, at int, element []byte, behind bool) {
 }
 
 // cut makes a new leaf of the elements of the trail's leaf from i to j, with
-// room for one more.
-func (l *ListEditor) cut(i, j int, more []byte) handle {
+// room for more bytes.
+func (l *ListEditor) cut(i, j, more int) handle {
 	lp := l.look().bytes()
 	h := newListLeaf(l.a, lp, 0)
 	own := l.room(h)
 	own = listpack.Delete(own, place(own, j), l.leafLen()-j)
 	own = listpack.Delete(own, place(own, 0), i)
 	size := valueHeader + len(own)
-	if len(more) < l.plain {
-		size += listpack.Size(more)
-	}
-	h, _ = l.a.resize(h, size, valueHeader+len(own))
+	h, _ = l.a.resize(h, size+more, size)
 	return h
 }
 

@@ -140,33 +140,42 @@ func (p *listPair) compare() {
 		return
 	}
 	l := v.List()
-	if l.Len() != len(p.model) {
-		p.t.Fatalf("%d elements, not %d", l.Len(), len(p.model))
-	}
-	i := 0
-	for e := range l.Ascend(0) {
-		if string(e) != p.model[i] {
-			p.t.Fatalf("element %d is %.40q, not %.40q", i, e, p.model[i])
-		}
-		i++
-	}
-	at := p.rng.IntN(len(p.model))
-	if got := l.At(at); string(got) != p.model[at] {
-		p.t.Fatalf("element %d is %.40q, not %.40q", at, got, p.model[at])
-	}
-	for e := range l.Descend(at) {
-		if string(e) != p.model[at] {
-			p.t.Fatalf("element %d is %.40q, not %.40q", at, e, p.model[at])
-		}
-		at--
-	}
-	if at != -1 {
-		p.t.Fatalf("descended to %d", at)
+	if err := sameList(l.collection, p.model); err != nil {
+		p.t.Fatal(err)
 	}
 	const footer = 2 + 8 // version and checksum
 	if want, got := reply.Str[:len(reply.Str)-footer], dumpOf(l); !bytes.Equal(got, []byte(want)) {
 		p.t.Fatalf("dumped as\n%.300q\nnot\n%.300q\nafter %s", got, want, p.steps[max(0, len(p.steps)-20):])
 	}
+}
+
+// sameList compares all ways through a list with what it should hold.
+func sameList(c collection, model []string) error {
+	l := List{c}
+	if l.Len() != len(model) {
+		return fmt.Errorf("%d elements, not %d", l.Len(), len(model))
+	}
+	i := 0
+	for e := range l.Ascend(0) {
+		if string(e) != model[i] {
+			return fmt.Errorf("element %d is %.40q, not %.40q", i, e, model[i])
+		}
+		i++
+	}
+	at := i / 3
+	if got := l.At(at); string(got) != model[at] {
+		return fmt.Errorf("element %d is %.40q, not %.40q", at, got, model[at])
+	}
+	for e := range l.Descend(at) {
+		if string(e) != model[at] {
+			return fmt.Errorf("element %d is %.40q, not %.40q", at, e, model[at])
+		}
+		at--
+	}
+	if i != len(model) || at != -1 {
+		return fmt.Errorf("ascended to %d of %d, descended to %d", i, len(model), at)
+	}
+	return nil
 }
 
 func TestListsHaveRedisNodes(t *testing.T) {
