@@ -113,6 +113,7 @@ func oldForms() []oldForm {
 		{"a zipmap that does not count", codeHashZipmap, "\xfe\x01f\x01\x00v\xff", flat{Type: TypeHash, Form: "fields", Parts: []string{"f=v"}}},
 		{"a list as a ziplist", codeListZiplist, ziplist(everyEntry()...), flat{Type: TypeList, Form: "elements", Parts: everyText()}},
 		{"a hash as a ziplist", codeHashZiplist, ziplist(everyEntry()...), flat{Type: TypeHash, Form: "fields", Parts: pairsOf(everyText())}},
+		{"numbers in a ziplist", codeListZiplist, ziplist(everyEntry()[6:]...), flat{Type: TypeList, Form: "elements", Parts: everyText()[6:]}},
 		{"a sorted set as a ziplist", codeZSetZiplist, ziplist("\x01a", "\x04-inf", "\x01b", "\xf2", "\x01c", "\x0310.", "\x01d", "\x03inf"),
 			flat{Type: TypeZSet, Form: "scores", Parts: []string{"a=fff0000000000000", "b=3ff0000000000000", "c=4024000000000000", "d=7ff0000000000000"}}},
 		{"a list of ziplists", codeQuicklist, "\x03" + text(ziplist("\x01a", "\xf3")) + text(ziplist()) + text(ziplist("\x01b")),
