@@ -46,6 +46,9 @@ func randomCommand(r *rand.Rand) string {
 		if r.IntN(3) == 0 {
 			return fmt.Sprint(r.IntN(40) - 20)
 		}
+		if r.IntN(20) == 0 {
+			return strings.Repeat("f", 250+r.IntN(8)) // about where an element leaves its leaf
+		}
 		return fmt.Sprintf("field%d", r.IntN(40))
 	}
 	value := func() string {

@@ -47,6 +47,10 @@ func randomCommand(r *rand.Rand) string {
 			return fmt.Sprint(r.Int64() >> r.IntN(64) * int64(1-2*r.IntN(2)))
 		case 1:
 			return fmt.Sprintf("m%d", r.IntN(20))
+		case 2:
+			if r.IntN(4) == 0 {
+				return strings.Repeat("m", 250+r.IntN(8)) // about where an element leaves its leaf
+			}
 		}
 		return fmt.Sprint(r.IntN(24) - 4)
 	}

@@ -483,7 +483,7 @@ func TestStream(t *testing.T) {
 		MULTI
 		SADD q z
 		SPOP q
-		SADD q z y
+		SADD q 1 2
 		SPOP q 2
 		SMEMBERS q
 		EXEC
