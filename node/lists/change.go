@@ -93,11 +93,8 @@ func lset(ctx *command.Context) {
 
 func linsert(ctx *command.Context) {
 	key, where := ctx.Argv[1], ctx.Argv[2]
-	after := 0
-	switch {
-	case bytes.EqualFold(where, []byte("AFTER")):
-		after = 1
-	case !bytes.EqualFold(where, []byte("BEFORE")):
+	after := bytes.EqualFold(where, []byte("AFTER"))
+	if !after && !bytes.EqualFold(where, []byte("BEFORE")) {
 		ctx.Error(command.ErrSyntax)
 		return
 	}
@@ -112,7 +109,11 @@ func linsert(ctx *command.Context) {
 		return
 	}
 	e := ctx.DB.EditList(key)
-	e.Insert(pivot+after, ctx.Argv[4])
+	if after {
+		e.InsertAfter(pivot, ctx.Argv[4])
+	} else {
+		e.Insert(pivot, ctx.Argv[4])
+	}
 	ctx.Reply.Int(int64(e.List().Len()))
 	e.Close()
 	ctx.Modified(command.EventList, "linsert", key)
