@@ -11,67 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/espalier-io/espalier/node/redistest"
 )
-
-// everyEncoding has a Redis make collections in each of its encodings, by their
-// contents and by its limits.
-func everyEncoding(server *redistest.Server) {
-	many := func(command, key string, n int, parts func(i int) []string) {
-		argv := []string{command, key}
-		for i := range n {
-			argv = append(argv, parts(i)...)
-		}
-		server.Do(argv...)
-	}
-	number := func(i int) []string { return []string{strconv.Itoa(i * 37)} }
-	text := func(i int) []string { return []string{"element:" + strconv.Itoa(i)} }
-	mixed := func(i int) []string {
-		if i%3 == 0 {
-			return number(i)
-		}
-		return []string{strings.Repeat(strconv.Itoa(i), i%60)}
-	}
-	pair := func(i int) []string { return []string{"f" + strconv.Itoa(i), mixed(i)[0]} }
-	score := func(i int) []string { return []string{strconv.Itoa(i%7) + ".25", "m" + strconv.Itoa(i)} }
-
-	many("HSET", "hash:small", 40, pair)
-	many("HSET", "hash:large", 600, pair)
-	server.Do("HSET", "hash:long", "f", strings.Repeat("long", 30), "", "")
-	many("RPUSH", "list:small", 20, mixed)
-	many("RPUSH", "list:nodes", 5000, mixed)
-	many("LPUSH", "list:backwards", 3000, mixed)
-	server.Do("RPUSH", "list:long", strings.Repeat("x", 20000), "", noise(9000), "1")
-	many("SADD", "set:16", 60, number)
-	server.Do("SADD", "set:32", "-1", "70000", "5")
-	server.Do("SADD", "set:64", "-9223372036854775808", "70000000000", "5")
-	many("SADD", "set:numbers", 600, number)
-	many("SADD", "set:texts", 300, text)
-	many("ZADD", "zset:small", 50, score)
-	many("ZADD", "zset:large", 2000, score)
-	server.Do("ZADD", "zset:extremes", "inf", "a", "-inf", "b", "0.1", "c", "1e300", "d", "-0", "e", "17", "17", "3", "")
-	server.Do("ZADD", "zset:long", "1", strings.Repeat("long", 30), "2", "x")
-
-	for _, limit := range []string{"hash-max-listpack-entries", "set-max-intset-entries", "zset-max-listpack-entries"} {
-		server.Do("CONFIG", "SET", limit, "0")
-	}
-	server.Do("CONFIG", "SET", "list-max-listpack-size", "3")
-	server.Do("DEBUG", "QUICKLIST-PACKED-THRESHOLD", "50b")
-	server.Do("SELECT", "7")
-	many("HSET", "hash:few", 3, pair)
-	many("SADD", "set:few", 3, number)
-	many("ZADD", "zset:few", 3, score)
-	many("RPUSH", "list:plain", 200, mixed)
-	server.Do("SELECT", "0")
-	for _, limit := range []string{"hash-max-listpack-value", "zset-max-listpack-value", "hash-max-listpack-entries", "zset-max-listpack-entries"} {
-		server.Do("CONFIG", "SET", limit, "100000")
-	}
-	many("HSET", "hash:raised", 3000, pair)
-	many("ZADD", "zset:raised", 3000, score)
-}
 
 // debugging lets tests ask for what Redis has inside.
 var debugging = []string{"--enable-debug-command", "yes"}
@@ -82,7 +25,7 @@ var debugging = []string{"--enable-debug-command", "yes"}
 func TestCollectionsOfRedis(t *testing.T) {
 	for _, compression := range []string{"yes", "no"} {
 		first := redistest.Start(t, t.TempDir(), append(debugging, "--rdbcompression", compression)...)
-		everyEncoding(first)
+		first.EveryEncoding()
 		first.Do("SAVE")
 		var k kept
 		if _, err := LoadFile(filepath.Join(first.Dir, "dump.rdb"), &k, LoadOptions{}); err != nil {
@@ -113,7 +56,7 @@ func TestCollectionsOfRedis(t *testing.T) {
 func TestDumpsOfCollections(t *testing.T) {
 	for _, compression := range []string{"yes", "no"} {
 		server := redistest.Start(t, t.TempDir(), append(debugging, "--rdbcompression", compression)...)
-		everyEncoding(server)
+		server.EveryEncoding()
 		for _, db := range []string{"0", "7"} {
 			server.Do("SELECT", db)
 			for _, key := range server.Do("KEYS", "*").Elems {
@@ -143,7 +86,7 @@ func difference(a, b string) string {
 // with sanitize-dump-payload, the node refuses.
 func TestRedisRefusesWeRefuse(t *testing.T) {
 	server := redistest.Start(t, t.TempDir(), append(debugging, "--sanitize-dump-payload", "yes", "--rdbcompression", "no")...)
-	everyEncoding(server)
+	server.EveryEncoding()
 	r := rand.New(rand.NewPCG(7, 7))
 	refused, stricter := 0, 0
 	try := func(name string, body []byte) {
