@@ -60,6 +60,8 @@ type Host interface {
 	ErrorReply(text string)
 	// Block makes the session of the running call wait, if it may.
 	Block(c *Context, w Wait) bool
+	// ReplyTooLong is Context.ReplyTooLong.
+	ReplyTooLong(c *Context) bool
 	// Hit and Miss count keyspace_hits and keyspace_misses.
 	Hit()
 	Miss()
@@ -121,6 +123,11 @@ func (c *Context) Error(text string) {
 	c.host.ErrorReply(text)
 	c.Reply.Error(text)
 }
+
+// ReplyTooLong tells whether the client is owed more than it may be
+// (client-output-buffer-limit): it is closed behind this call whatever the reply,
+// so that a handler which writes as much as the client says may stop.
+func (c *Context) ReplyTooLong() bool { return c.host.ReplyTooLong(c) }
 
 // Modified reports one change of a key in the selected database: it counts for
 // the save points, breaks the WATCH of others, is notified under class and

@@ -231,6 +231,14 @@ func (s *Session) limitOutput() {
 	s.kill()
 }
 
+// ReplyTooLong tells whether the client of the running call is over the hard
+// limit already (command.Host).
+func (e *Engine) ReplyTooLong(c *command.Context) bool {
+	s, ok := c.Session.(*Session)
+	hard := e.cfg.OutputBufferLimits[config.ClientNormal].Hard
+	return ok && hard != 0 && s.downstream == nil && s.conn != nil && uint64(s.unsent()) >= hard
+}
+
 func (s *Session) describeForLog() string {
 	line := s.describe(nil)
 	return string(line[:len(line)-1])

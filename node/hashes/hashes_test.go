@@ -441,3 +441,18 @@ func TestStream(t *testing.T) {
 		HDEL h f
 	`)
 }
+
+// TestEndlessReply asks for more than the client's buffer may hold, and far more
+// than there is memory: the reply ends with the connection.
+func TestEndlessReply(t *testing.T) {
+	n := difftest.StartNode(t, families, "--client-output-buffer-limit", "normal 1000000 0 0")
+	n.Do(t, "HSET", "h", "a", "b")
+	for _, with := range [][]string{{"HRANDFIELD", "h", "-999999999999"}, {"HRANDFIELD", "h", "-999999999999", "WITHVALUES"}} {
+		c := n.Dial(t)
+		c.Send(t, with...)
+		if v, err := c.Receive(); err == nil {
+			t.Errorf("%q is answered with %d elements", with, len(v.Elems))
+		}
+	}
+	n.Await(t, "scheduled to be closed ASAP for overcoming of output buffer limits")
+}

@@ -116,7 +116,7 @@ const (
 func (r drawn) repeated(h store.Hash, count int) {
 	size := h.Len()
 	if size > small || count < size/walk {
-		for range count {
+		for i := 0; i < count && !r.enough(i); i++ {
 			r.pair(h.At(rand.IntN(size)))
 		}
 		return
@@ -126,11 +126,14 @@ func (r drawn) repeated(h store.Hash, count int) {
 	for field, value := range h.All() {
 		pairs = append(pairs, pair{r.Keep(field), r.Keep(value)})
 	}
-	for range count {
+	for i := 0; i < count && !r.enough(i); i++ {
 		p := &pairs[rand.IntN(size)]
 		r.pair(p.field, p.value)
 	}
 }
+
+// enough looks once in a while whether anybody is to get all that was asked for.
+func (r drawn) enough(i int) bool { return i%1024 == 1023 && r.ReplyTooLong() }
 
 // distinct draws each from those that are left.
 func (r drawn) distinct(h store.Hash, count int) {

@@ -59,7 +59,10 @@ func srandmemberCount(ctx *command.Context) {
 	w, size := ctx.Reply, s.Len()
 	if count < 0 {
 		w.ArrayLen(int(-count))
-		for range -count {
+		for i := range -count {
+			if i%1024 == 1023 && ctx.ReplyTooLong() {
+				return
+			}
 			w.Bulk(s.At(rand.IntN(size)))
 		}
 		return

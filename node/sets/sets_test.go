@@ -524,3 +524,16 @@ func TestTransactions(t *testing.T) {
 		EXEC
 	`)
 }
+
+// TestEndlessReply asks for more than the client's buffer may hold, and far more
+// than there is memory: the reply ends with the connection.
+func TestEndlessReply(t *testing.T) {
+	n := difftest.StartNode(t, families, "--client-output-buffer-limit", "normal 1000000 0 0")
+	n.Do(t, "SADD", "s", "a", "b")
+	c := n.Dial(t)
+	c.Send(t, "SRANDMEMBER", "s", "-999999999999")
+	if v, err := c.Receive(); err == nil {
+		t.Errorf("the client is answered with %d elements", len(v.Elems))
+	}
+	n.Await(t, "scheduled to be closed ASAP for overcoming of output buffer limits")
+}
