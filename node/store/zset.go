@@ -231,6 +231,17 @@ func (z *ZSetEditor) Set(member []byte, score float64) (added bool) {
 	return off < 0
 }
 
+// Expect tells a new sorted set what it is going to hold: so many members, the
+// longest of so many bytes. One that will not stay packed never is: a listpack
+// on the way would lose the sign of a negative zero, which Redis keeps where it
+// builds a whole sorted set (ZUNIONSTORE).
+func (z *ZSetEditor) Expect(members, longest int) {
+	limits := &z.ks.st.limits
+	if z.packed != nil && (members > limits.ZSetEntries || longest > limits.ZSetValue) {
+		z.convert()
+	}
+}
+
 // convert makes trees of the listpack.
 func (z *ZSetEditor) convert() {
 	var p zpair

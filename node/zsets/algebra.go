@@ -324,9 +324,19 @@ func (a *algebra) difference() iter.Seq2[[]byte, float64] {
 	}
 }
 
-// replaceWith sets a key to a sorted set of the items, which are in order, or
-// deletes it where there are none.
+// replaceWith sets a key to a sorted set of the items, or deletes it where there
+// are none.
 func replaceWith(ctx *command.Context, key []byte, items []item, event string) {
+	longest := 0
+	for _, it := range items {
+		longest = max(longest, len(it.member))
+	}
+	replaceGrowing(ctx, key, items, event, len(items), longest)
+}
+
+// replaceGrowing is replaceWith where Redis knows no more of the result when it
+// begins than that it will have so many members, one of them so long.
+func replaceGrowing(ctx *command.Context, key []byte, items []item, event string, members, longest int) {
 	if len(items) == 0 {
 		if ctx.DB.Delete(key) {
 			ctx.Modified(command.EventGeneric, "del", key)
@@ -336,6 +346,7 @@ func replaceWith(ctx *command.Context, key []byte, items []item, event string) {
 	ctx.Write(key) // one that has expired is told of as such
 	ctx.DB.Delete(key)
 	ed := ctx.DB.EditZSet(key)
+	ed.Expect(members, longest)
 	for _, it := range items {
 		ed.Set(it.member, it.score)
 	}

@@ -248,7 +248,11 @@ func zrangeStore(ctx *command.Context) {
 			items = append(items, item{ctx.Keep(member), score})
 		}
 	}
-	replaceWith(ctx, ctx.Argv[1], items, "zrangestore")
+	known := 0 // only a range of ranks tells its length beforehand
+	if q.by == byRank {
+		known = len(items)
+	}
+	replaceGrowing(ctx, ctx.Argv[1], items, "zrangestore", known, 0)
 	ctx.Reply.Int(int64(len(items)))
 }
 
