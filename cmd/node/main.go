@@ -27,6 +27,7 @@ import (
 	"github.com/espalier-io/espalier/node/server"
 	"github.com/espalier-io/espalier/node/sets"
 	"github.com/espalier-io/espalier/node/strings"
+	"github.com/espalier-io/espalier/node/zsets"
 )
 
 // version is set by the linker.
@@ -127,7 +128,7 @@ func (n *node) fit() {
 // while the data set is read.
 func (n *node) start(out io.Writer) error {
 	engine.Version = version
-	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands()})
+	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands(), zsets.Commands()})
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {
 		return err
