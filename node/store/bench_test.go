@@ -6,6 +6,7 @@ package store
 import (
 	"encoding/binary"
 	"flag"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -126,5 +127,57 @@ func BenchmarkGetBatch16(b *testing.B) {
 			}
 			n += len(v.Bytes())
 		}
+	}
+}
+
+// A hash of a million fields, and a hundred thousand hashes of ten.
+func BenchmarkHash(b *testing.B) {
+	var key, name [16]byte
+	var value [32]byte
+	for _, row := range []struct {
+		name         string
+		keys, fields int
+	}{{"large", 1, 1_000_000}, {"small", 100_000, 10}} {
+		st := New(Options{})
+		db := st.DB(0)
+		set := func(i int) {
+			benchKey(key[:], i%row.keys)
+			h := db.EditHash(key[:])
+			benchKey(name[:], i/row.keys)
+			h.Set(name[:], value[:])
+			h.Close()
+		}
+		total := row.keys * row.fields
+		b.Run(row.name+"/insert", func(b *testing.B) {
+			b.ReportAllocs()
+			st.FlushAll(false)
+			for i := 0; b.Loop(); i++ {
+				set(i % total)
+			}
+		})
+		for i := range total {
+			set(i)
+		}
+		b.Logf("%s: %d bytes for each field", row.name, st.UsedMemory()/total)
+		rng := rand.New(rand.NewPCG(1, 1))
+		b.Run(row.name+"/overwrite", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				set(rng.IntN(total))
+			}
+		})
+		b.Run(row.name+"/get", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				i := rng.IntN(total)
+				benchKey(key[:], i%row.keys)
+				v, _ := db.Get(key[:])
+				benchKey(name[:], i/row.keys)
+				if _, ok := v.Hash().Get(name[:]); !ok {
+					b.Fatal("a field is missing")
+				}
+			}
+		})
+		st.Close()
 	}
 }

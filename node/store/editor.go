@@ -36,7 +36,7 @@ type editor struct {
 // collection begins as neither form, and it is up to the caller to give it one.
 func (ed *editor) open(db *DB, key []byte, typ Type) (there bool) {
 	ks := db.ks
-	ed.tree = newTree(ks.a, 0)
+	ed.begin(ks.a, 0)
 	ed.ks, ed.key, ed.typ = ks, key, typ
 	ed.packed, ed.inSlab, ed.shared, ed.count = nil, false, false, 0
 	ed.hash = ks.hash(key)

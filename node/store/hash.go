@@ -160,7 +160,12 @@ func (h *HashEditor) Delete(field []byte) bool {
 
 // Close ends the changes. A hash that was left without fields is deleted with
 // its key: emptied tells so.
-func (h *HashEditor) Close() (emptied bool) { return h.close(h.Hash().Len()) }
+func (h *HashEditor) Close() (emptied bool) {
+	if h.packed == nil {
+		return h.close(h.count)
+	}
+	return h.close(listpack.Len(h.packed))
+}
 
 // fit unpacks a hash from elsewhere that exceeds the limits, and closes it.
 func (h *HashEditor) fit() {

@@ -172,8 +172,10 @@ func (t *tree) mapRebuild(need int) {
 	t.a.free(old)
 }
 
-// mapDivide divides the leaf in the middle of its range or, if all is in one
-// half, in the middle of that.
+// mapDivide divides the leaf at three eighths of its range or, if all is in one
+// part, at three eighths of that. Halves would have all leaves of a tree grow
+// through the same sizes at the same time, and leave the arena full of blocks of
+// the sizes before.
 func (t *tree) mapDivide() {
 	from := t.r.mapLeaf(t.leaf)
 	low, high := t.lower(), uint64(orderEnd)
@@ -184,10 +186,10 @@ func (t *tree) mapDivide() {
 	n, count := from.len(), 0
 	var middle uint64
 	for count == 0 || count == n {
-		if high-low < 2 {
+		if high-low < 8 {
 			panic("store: a leaf cannot be divided: the hash is broken")
 		}
-		middle = low + (high-low)/2
+		middle = low + (high-low)/8*3
 		count = 0
 		for i := range n {
 			upper[i] = t.r.hash(t.r.mapName(from, i))>>orderShift >= middle

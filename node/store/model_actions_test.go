@@ -22,6 +22,8 @@ var actions = []struct {
 	{5, (*machine).setRange},
 	{4, (*machine).editHash},
 	{4, (*machine).editSet},
+	{4, (*machine).editZSet},
+	{4, (*machine).editList},
 	{14, (*machine).delete},
 	{3, (*machine).rename},
 	{3, (*machine).copyKey},

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math"
+	"slices"
 	"strconv"
 )
 
@@ -20,7 +22,8 @@ var modelLimits = Limits{
 // a new one.
 type modelCollection struct {
 	typ     Type
-	members map[string]string // fields with values, members with ""
+	members map[string]string // fields with values, members with "" or their scores
+	list    []string
 }
 
 func modelText(text string, enc Encoding, at int64) modelValue {
@@ -31,17 +34,22 @@ func (v modelValue) equal(w modelValue) bool {
 	if v.coll == nil || w.coll == nil {
 		return v == w
 	}
-	return v.enc == w.enc && v.at == w.at && v.coll.typ == w.coll.typ && maps.Equal(v.coll.members, w.coll.members)
+	return v.enc == w.enc && v.at == w.at && v.coll.typ == w.coll.typ &&
+		maps.Equal(v.coll.members, w.coll.members) && slices.Equal(v.coll.list, w.coll.list)
 }
 
 func (c *modelCollection) String() string {
-	return fmt.Sprintf("type %s of %d", c.typ, len(c.members))
+	return fmt.Sprintf("%s of %d", c.typ, c.len())
 }
+
+func (c *modelCollection) len() int { return len(c.members) + len(c.list) }
 
 // looker is a Value or an Item.
 type looker interface {
 	Hash() Hash
 	Set() Set
+	ZSet() ZSet
+	List() List
 }
 
 // modelOf reads a collection.
@@ -59,9 +67,25 @@ func modelOf(typ Type, v looker) *modelCollection {
 			c.members[string(member)] = ""
 		}
 		n = v.Set().Len()
+	case TypeZSet:
+		z := v.ZSet()
+		last, lastScore := "", math.Inf(-1)
+		for member, score := range z.Ascend(0) {
+			if score < lastScore || score == lastScore && string(member) <= last && last != "" {
+				panic(fmt.Sprintf("%q with %v behind %q with %v", member, score, last, lastScore))
+			}
+			last, lastScore = string(member), score
+			c.members[last] = strconv.FormatFloat(score, 'g', -1, 64)
+		}
+		n = z.Len()
+	case TypeList:
+		for element := range v.List().Ascend(0) {
+			c.list = append(c.list, string(element))
+		}
+		n = v.List().Len()
 	}
-	if n != len(c.members) {
-		panic(fmt.Sprintf("a %s of %d elements counted as %d", typ, len(c.members), n))
+	if n != c.len() {
+		panic(fmt.Sprintf("a %s of %d elements counted as %d", typ, c.len(), n))
 	}
 	return c
 }
@@ -83,6 +107,7 @@ func (m *machine) collection(typ Type) (db *DB, model modelDB, key []byte, v mod
 	if c.members = maps.Clone(c.members); c.members == nil {
 		c.members = map[string]string{}
 	}
+	c.list = slices.Clone(c.list)
 	v.coll = &c
 	return db, model, key, v, there
 }
@@ -108,10 +133,10 @@ func (m *machine) member(of int) []byte {
 }
 
 func (m *machine) keep(model modelDB, key []byte, v modelValue, emptied bool, there bool) {
-	if emptied != (there && len(v.coll.members) == 0) {
-		m.t.Fatalf("key %q: emptied %t with %d members", key, emptied, len(v.coll.members))
+	if emptied != (there && v.coll.len() == 0) {
+		m.t.Fatalf("key %q: emptied %t with %s", key, emptied, v.coll)
 	}
-	if len(v.coll.members) == 0 {
+	if v.coll.len() == 0 {
 		delete(model, string(key))
 		return
 	}
@@ -190,4 +215,95 @@ func (m *machine) editSet() {
 		}
 	}
 	m.keep(model, key, v, s.Close(), there)
+}
+
+func (m *machine) editZSet() {
+	db, model, key, v, there := m.collection(TypeZSet)
+	if !there {
+		v.enc = EncListpack
+	}
+	members := v.coll.members
+	n, of := m.edits()
+	bias := m.src.intn(4)
+	scores := 1 + m.src.intn(100)
+	z := db.EditZSet(key)
+	for range n {
+		member := m.member(of)
+		_, has := members[string(member)]
+		if m.src.intn(4) < bias {
+			if z.Remove(member) != has {
+				m.t.Fatalf("key %q: Remove(%q): want %t", key, member, has)
+			}
+			delete(members, string(member))
+			continue
+		}
+		score := float64(m.src.intn(scores)) / 4
+		if z.Set(member, score) == has {
+			m.t.Fatalf("key %q: Set(%q): added %t", key, member, has)
+		}
+		members[string(member)] = strconv.FormatFloat(score, 'g', -1, 64)
+		if len(member) > modelLimits.ZSetValue || len(members) > modelLimits.ZSetEntries {
+			v.enc = EncSkiplist
+		}
+		if rank, got, ok := z.ZSet().Rank(member); !ok || got != score {
+			m.t.Fatalf("key %q: Rank(%q) is %d with %v", key, member, rank, got)
+		} else if at, _ := z.ZSet().At(rank); !bytes.Equal(at, member) {
+			m.t.Fatalf("key %q: At(%d) is %q, not %q", key, rank, at, member)
+		}
+	}
+	if len(members) > 0 && m.src.intn(4) == 0 {
+		from := m.src.intn(len(members))
+		count := 1 + m.src.intn(len(members)-from)
+		i := 0
+		for member := range z.ZSet().Ascend(from) {
+			if i++; i > count {
+				break
+			}
+			delete(members, string(member))
+		}
+		z.RemoveRanks(from, count)
+	}
+	m.keep(model, key, v, z.Close(), there)
+}
+
+func (m *machine) editList() {
+	db, model, key, v, there := m.collection(TypeList)
+	v.enc = EncQuicklist
+	list := v.coll.list
+	n, of := m.edits()
+	bias := m.src.intn(8)
+	l := db.EditList(key)
+	for range n {
+		element := m.member(of)
+		if m.src.intn(16) == 0 {
+			element = m.text()
+			element = element[:min(len(element), 5000)]
+		}
+		at := m.src.intn(len(list) + 1)
+		switch kind := m.src.intn(10); {
+		case kind < bias:
+			if at < len(list) {
+				count := 1 + m.src.intn(min(len(list)-at, 1<<m.src.intn(8)))
+				l.Delete(at, count)
+				list = slices.Delete(list, at, at+count)
+			}
+		case kind == 7:
+			l.Insert(at, element)
+			list = slices.Insert(list, at, string(element))
+		case kind == 8 && at < len(list):
+			l.Set(at, element)
+			list[at] = string(element)
+		case kind%2 == 0:
+			l.PushHead(element)
+			list = slices.Insert(list, 0, string(element))
+		default:
+			l.PushTail(element)
+			list = append(list, string(element))
+		}
+		if at < len(list) && string(l.List().At(at)) != list[at] {
+			m.t.Fatalf("key %q: At(%d) is not %q", key, at, list[at])
+		}
+	}
+	v.coll.list = list
+	m.keep(model, key, v, l.Close(), there)
 }

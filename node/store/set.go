@@ -149,7 +149,12 @@ func (s *SetEditor) Remove(member []byte) bool {
 }
 
 // Close ends the changes, see HashEditor.Close.
-func (s *SetEditor) Close() (emptied bool) { return s.close(s.Set().Len()) }
+func (s *SetEditor) Close() (emptied bool) {
+	if s.packed == nil {
+		return s.close(s.count)
+	}
+	return s.close(intset.Len(s.packed))
+}
 
 // fit unpacks a set from elsewhere that exceeds the limits, and closes it.
 func (s *SetEditor) fit() {

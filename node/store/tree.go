@@ -138,7 +138,8 @@ type tree struct {
 	a *arena
 }
 
-func newTree(a *arena, root handle) tree { return tree{trail{r: &a.reader, root: root}, a} }
+// begin starts the edit of a tree.
+func (t *tree) begin(a *arena, root handle) { t.a, t.r, t.root = a, &a.reader, root }
 
 // ownPath makes the inner nodes of the trail the tree's own, to be written.
 func (t *tree) ownPath() {

@@ -53,6 +53,3 @@ func (t *tree) mapSetScore(member []byte, score float64) (block handle, old floa
 	}
 	return l.nameBlock(i), old, true
 }
-
-// begin starts the edit of a tree.
-func (t *tree) begin(a *arena, root handle) { t.a, t.r, t.root = a, &a.reader, root }
