@@ -122,6 +122,10 @@ func span(lp []byte, off int) int {
 	} else if c < tag13Int {
 		return 2 + int(c&0x3f)
 	}
+	return longSpan(lp, off)
+}
+
+func longSpan(lp []byte, off int) int {
 	_, size := prefix(lp, off)
 	return size + backLengthSize(size)
 }

@@ -135,17 +135,24 @@ func Find(lp []byte, off int, value []byte, skip int) int {
 		return -1
 	}
 	number, isNumber := ParseInt(value)
-	passed := skip
+	// Most elements are short strings, and most of them differ in their length or
+	// their last byte.
+	head, tail := byte(endByte), 0
+	if n := len(value); n > 0 && n <= max6Str && !isNumber {
+		head, tail = tag6Str|byte(n), n
+	}
 	for lp[off] != endByte {
-		if passed == skip {
-			passed = 0
+		if head == endByte || lp[off]&0xc0 != tag6Str {
 			if holds(lp, off, value, number, isNumber) {
 				return off
 			}
-		} else {
-			passed++
+		} else if lp[off] == head && lp[off+tail] == value[tail-1] && string(lp[off+1:off+1+tail]) == string(value) {
+			return off
 		}
 		off += span(lp, off)
+		for i := 0; i < skip && lp[off] != endByte; i++ {
+			off += span(lp, off)
+		}
 	}
 	return -1
 }
