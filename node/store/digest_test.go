@@ -5,6 +5,7 @@ package store
 
 import (
 	"encoding/hex"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -39,16 +40,22 @@ func (p *pair) text() string {
 func (p *pair) step(i int) {
 	db, key := p.st.DB(i), p.key()
 	k := []byte(key)
-	switch p.rng.IntN(10) {
+	switch p.rng.IntN(14) {
 	case 0, 1, 2:
 		text := p.text()
 		p.redis.Do("SET", key, text)
 		_, _ = db.Set(k, []byte(text), false)
 	case 3:
+		if !p.is(db, k, TypeString) {
+			return
+		}
 		text := p.text()
 		p.redis.Do("APPEND", key, text)
 		_, _ = db.Append(k, []byte(text))
 	case 4:
+		if !p.is(db, k, TypeString) {
+			return
+		}
 		offset, part := p.rng.IntN(100), p.text()+"x"
 		p.redis.Do("SETRANGE", key, strconv.Itoa(offset), part)
 		_, _ = db.SetRange(k, offset, []byte(part))
@@ -76,7 +83,150 @@ func (p *pair) step(i int) {
 		other := p.rng.IntN(4)
 		p.redis.Do("SWAPDB", strconv.Itoa(i), strconv.Itoa(other))
 		p.st.SwapDB(i, other)
+	case 10:
+		p.hash(db, k)
+	case 11:
+		p.set(db, k)
+	case 12:
+		p.zset(db, k)
+	case 13:
+		p.list(db, k)
 	}
+}
+
+// is says that a key is of a type, or not there.
+func (p *pair) is(db *DB, key []byte, typ Type) bool {
+	v, ok := db.Peek(key)
+	return !ok || v.Type() == typ
+}
+
+// elements is how many elements a command names: few, now and then many.
+func (p *pair) elements() int {
+	if p.rng.IntN(5) == 0 {
+		return 1 + p.rng.IntN(700)
+	}
+	return 1 + p.rng.IntN(10)
+}
+
+func (p *pair) element() string {
+	switch p.rng.IntN(20) {
+	case 0:
+		return p.text()
+	case 1, 2:
+		return "element:" + strconv.Itoa(p.rng.IntN(1000))
+	}
+	return strconv.Itoa(p.rng.IntN(4000) - 2000)
+}
+
+func (p *pair) hash(db *DB, key []byte) {
+	if !p.is(db, key, TypeHash) {
+		return
+	}
+	h := db.EditHash(key)
+	defer h.Close()
+	remove := p.rng.IntN(3) == 0
+	args := []string{"HSET", string(key)}
+	if remove {
+		args[0] = "HDEL"
+	}
+	for range p.elements() {
+		field := p.element()
+		args = append(args, field)
+		if remove {
+			h.Delete([]byte(field))
+			continue
+		}
+		value := p.element()
+		args = append(args, value)
+		h.Set([]byte(field), []byte(value))
+	}
+	p.redis.Do(args...)
+}
+
+func (p *pair) set(db *DB, key []byte) {
+	if !p.is(db, key, TypeSet) {
+		return
+	}
+	s := db.EditSet(key)
+	defer s.Close()
+	remove, numbers := p.rng.IntN(3) == 0, p.rng.IntN(3) > 0
+	args := []string{"SADD", string(key)}
+	if remove {
+		args[0] = "SREM"
+	}
+	for range p.elements() {
+		member := p.element()
+		if numbers {
+			member = strconv.FormatInt(p.rng.Int64()>>p.rng.IntN(64), 10)
+		}
+		args = append(args, member)
+		if remove {
+			s.Remove([]byte(member))
+		} else {
+			s.Add([]byte(member))
+		}
+	}
+	p.redis.Do(args...)
+}
+
+func (p *pair) zset(db *DB, key []byte) {
+	if !p.is(db, key, TypeZSet) {
+		return
+	}
+	z := db.EditZSet(key)
+	defer z.Close()
+	remove := p.rng.IntN(3) == 0
+	args := []string{"ZADD", string(key)}
+	if remove {
+		args[0] = "ZREM"
+	}
+	for range p.elements() {
+		member := p.element()
+		if remove {
+			args = append(args, member)
+			z.Remove([]byte(member))
+			continue
+		}
+		score := []float64{
+			float64(p.rng.IntN(100)), p.rng.NormFloat64(), 1e300 * p.rng.Float64(), math.Inf(1), math.Inf(-1),
+		}[p.rng.IntN(5)]
+		args = append(args, strconv.FormatFloat(score, 'g', 17, 64), member)
+		z.Set([]byte(member), score)
+	}
+	p.redis.Do(args...)
+}
+
+func (p *pair) list(db *DB, key []byte) {
+	if !p.is(db, key, TypeList) {
+		return
+	}
+	l := db.EditList(key)
+	defer l.Close()
+	n := l.List().Len()
+	switch p.rng.IntN(4) {
+	case 0:
+		n = min(n, p.elements())
+		p.redis.Do("LPOP", string(key), strconv.Itoa(n))
+		l.Delete(0, n)
+		return
+	case 1:
+		if n > 0 {
+			at, element := p.rng.IntN(n), p.element()
+			p.redis.Do("LSET", string(key), strconv.Itoa(at), element)
+			l.Set(at, []byte(element))
+		}
+		return
+	}
+	push, args := l.PushTail, []string{"RPUSH", string(key)}
+	if p.rng.IntN(2) == 0 {
+		push, args[0] = l.PushHead, "LPUSH"
+	}
+	for range p.elements() {
+		element := p.element()
+		args = append(args, element)
+		push([]byte(element))
+	}
+	p.redis.Do(args...)
 }
 
 func (p *pair) compare() {
@@ -110,10 +260,10 @@ func TestDigestAsRedis(t *testing.T) {
 	}
 	defer p.st.Close()
 	p.compare() // both empty
-	for round := range 40 {
+	for round := range 60 {
 		i := round % 4
 		p.redis.Do("SELECT", strconv.Itoa(i))
-		for range 30 {
+		for range 40 {
 			p.step(i)
 		}
 		p.compare()
