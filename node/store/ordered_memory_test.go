@@ -96,4 +96,4 @@ func oneLarge(rng *rand.Rand, i int) string {
 }
 
 func randomScore(rng *rand.Rand, _ int) float64 { return rng.NormFloat64() }
-func growingScore(_ *rand.Rand, i int) float64     { return float64(1_700_000_000_000 + i*7) }
+func growingScore(_ *rand.Rand, i int) float64  { return float64(1_700_000_000_000 + i*7) }

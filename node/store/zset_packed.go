@@ -50,41 +50,76 @@ func (z packedZSet) rank(off int) int {
 	return n
 }
 
-// place returns the offset before which a member belongs, and its rank there.
-func (z packedZSet) place(score float64, member []byte) (off, rank int) {
-	for off = listpack.First(z); off >= 0; off = z.next(off) {
-		s := z.score(off)
-		if s > score || s == score && compareElement(listpack.Get(z, off), member) > 0 {
+// searchMarks is how many places a search remembers on its walk.
+const searchMarks = 64
+
+// search returns the offset and the rank of the first member that is beyond
+// something, as are all that follow it; the end and the length if none is. To
+// read a score takes much longer than to step over it: the search walks once to
+// see where members lie, and then halves.
+func (z packedZSet) search(beyond func(off int) bool) (off, rank int) {
+	var marks [searchMarks]uint32
+	n := z.len()
+	stride := n/searchMarks + 1
+	off = listpack.First(z)
+	for i := 0; i < n; i++ {
+		if i%stride == 0 {
+			marks[i/stride] = uint32(off)
+		}
+		off = z.next(off)
+	}
+	lo, hi := 0, (n+stride-1)/stride
+	for lo < hi {
+		if mid := (lo + hi) / 2; beyond(int(marks[mid])) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	if n == 0 {
+		return listpack.End(z), 0
+	}
+	if lo == 0 {
+		return listpack.First(z), 0
+	}
+	off = int(marks[lo-1])
+	for rank = (lo - 1) * stride; ; {
+		rank++
+		off = z.next(off)
+		switch {
+		case off < 0:
+			return listpack.End(z), n
+		case rank == lo*stride || beyond(off):
 			return off, rank
 		}
-		rank++
 	}
-	return listpack.End(z), rank
+}
+
+// place returns the offset before which a member belongs, and its rank there.
+func (z packedZSet) place(score float64, member []byte) (off, rank int) {
+	return z.search(func(off int) bool {
+		s := z.score(off)
+		return s > score || s == score && compareElement(listpack.Get(z, off), member) > 0
+	})
 }
 
 // countBelow returns how many scores are below the given one or, with inclusive,
 // at most that.
 func (z packedZSet) countBelow(score float64, inclusive bool) int {
-	n := 0
-	for off := listpack.First(z); off >= 0; off = z.next(off) {
-		if s := z.score(off); s > score || s == score && !inclusive {
-			break
-		}
-		n++
-	}
+	_, n := z.search(func(off int) bool {
+		s := z.score(off)
+		return s > score || s == score && !inclusive
+	})
 	return n
 }
 
 // countLexBelow returns how many members come before the given one or, with
 // inclusive, with it.
 func (z packedZSet) countLexBelow(member []byte, inclusive bool) int {
-	n := 0
-	for off := listpack.First(z); off >= 0; off = z.next(off) {
-		if c := compareElement(listpack.Get(z, off), member); c > 0 || c == 0 && !inclusive {
-			break
-		}
-		n++
-	}
+	_, n := z.search(func(off int) bool {
+		c := compareElement(listpack.Get(z, off), member)
+		return c > 0 || c == 0 && !inclusive
+	})
 	return n
 }
 

@@ -34,7 +34,7 @@ func compareScored(a, b scored) int {
 // those at the ends.
 var scores = []float64{
 	0, 1, 1, 2, 3, -1, 127, 128, 4095, 4096, -4097, 40000, 1 << 23, 1 << 31, 1 << 40, 1 << 62, 1 << 63,
-	0.5, -0.25, 3.14159, 1e20, -1e20, 1e300, 5e-324, math.Inf(1), math.Inf(-1),
+	math.Copysign(0, -1), 0.5, -0.25, 3.14159, 1e20, -1e20, 1e300, 5e-324, math.Inf(1), math.Inf(-1),
 }
 
 func TestPackedZSetAgainstModel(t *testing.T) {
