@@ -30,7 +30,7 @@ func TestDamagedCollections(t *testing.T) {
 		value string
 		want  string
 	}{
-		{"a hash of three", codeHashListpack, string(packed("a", "b", "c")), "3 elements are no pairs"},
+		{"a hash of three", codeHashListpack, string(packed("a", "b", "c")), "Hash listpack integrity check failed: 3 elements are no pairs"},
 		{"a field twice", codeHashListpack, string(packed("a", "1", "b", "2", "a", "3")), `"a" is there at offset 6 and again at 16`},
 		{"a number twice, written differently", codeHashListpack, "\x11\x00\x00\x00\x04\x00\x07\x01\x01\x01\x8177\x01\x01\x01\xff", "listpack"},
 		{"a listpack's length", codeHashListpack, lp(func(b []byte) { b[0]++ }, "a", "b"), "says 14 bytes and has 13"},
@@ -48,7 +48,7 @@ func TestDamagedCollections(t *testing.T) {
 		{"an intset of 3-byte numbers", codeSetIntset, "\x03\x00\x00\x00\x01\x00\x00\x00\x05\x00\x05", "intset"},
 		{"an intset without numbers", codeSetIntset, "\x02\x00\x00\x00\x00\x00\x00\x00", "intset"},
 		{"an intset that is short", codeSetIntset, "\x02\x00\x00\x00\x02\x00\x00\x00\x05\x00", "intset"},
-		{"a ziplist of three for a hash", codeHashZiplist, ziplist("\x01a", "\x01b", "\x01c"), "3 entries, which are no pairs"},
+		{"a ziplist of three for a hash", codeHashZiplist, ziplist("\x01a", "\x01b", "\x01c"), "Hash ziplist integrity check failed: 3 entries are no pairs"},
 		{"a ziplist's length", codeHashZiplist, zl(func(b []byte) { b[0]++ }, "\x01a", "\x01b"), "says 18 bytes and has 17"},
 		{"a ziplist's tail", codeHashZiplist, zl(func(b []byte) { b[4]++ }, "\x01a", "\x01b"), "says that the last entry is at offset 14, and it is at 13"},
 		{"a ziplist's count", codeListZiplist, zl(func(b []byte) { b[8]++ }, "\x01a", "\x01b"), "says 3 entries and has 2"},
@@ -56,20 +56,20 @@ func TestDamagedCollections(t *testing.T) {
 		{"a ziplist's early end", codeListZiplist, zl(func(b []byte) { b[13] = 0xff }, "\x01a", "\x01b"), "an end before the end"},
 		{"a ziplist's entry", codeListZiplist, zl(func(b []byte) { b[11] = 0xff }, "\x01a"), "offset 10: no entry"},
 		{"a ziplist's string beyond its end", codeListZiplist, zl(func(b []byte) { b[11] = 0x3f }, "\x01a"), "offset 10: no entry"},
-		{"a ziplist's score", codeZSetZiplist, ziplist("\x01a", "\x01b"), `not one with the score "b"`},
+		{"a ziplist's score", codeZSetZiplist, ziplist("\x01a", "\x01b"), `Zset ziplist integrity check failed: the score "b" is no number`},
 		{"a zipmap's count", codeHashZipmap, "\x02\x01f\x01\x00v\xff", "says 2 fields and has 1"},
 		{"a zipmap without fields", codeHashZipmap, "\x00\xff", "zipmap: no fields"},
 		{"a zipmap without an end", codeHashZipmap, "\x01\x01f\x01\x00v", "zipmap: no end"},
 		{"a zipmap's long field", codeHashZipmap, "\x01\x09f\x01\x00v\xff", "zipmap: offset 1: no field that ends"},
 		{"a zipmap's long value", codeHashZipmap, "\x01\x01f\xfe\xff\xff\xff\xff\x00v\xff", "zipmap: offset 1: no field that ends"},
-		{"a score that is no number", codeZSet2, "\x01\x01m\x00\x00\x00\x00\x00\x00\xf8\x7f", "expected a score, not one that is no number"},
-		{"a text score that is nan", codeZSet, "\x01\x01m\xfd", "expected a score, not one that is no number"},
+		{"a score that is no number", codeZSet2, "\x01\x01m\x00\x00\x00\x00\x00\x00\xf8\x7f", "Zset with NAN score detected"},
+		{"a text score that is nan", codeZSet, "\x01\x01m\xfd", "Zset with NAN score detected"},
 		{"a text score that is none", codeZSet, "\x01\x01m\x021 ", `expected a score, not "1 "`},
 		{"a text score that is a word", codeZSet, "\x01\x01m\x03abc", `expected a score, not "abc"`},
-		{"a kind of node", codeQuicklist2, "\x01\x03\x01x", "expected the kind of a list's node, not 3"},
+		{"a kind of node", codeQuicklist2, "\x01\x03\x01x", "Quicklist integrity check failed: 3 is no kind of a node"},
 		{"an empty plain node", codeQuicklist2, "\x01\x01\x00", "expected an element of a list, not an empty node"},
-		{"a node that is no listpack", codeQuicklist2, "\x01\x02\x01x", "the elements of a list's node, not damaged ones"},
-		{"a ziplist that is none in a list", codeQuicklist, "\x01\x01x", "the entries of a ziplist of a list, not damaged ones"},
+		{"a node that is no listpack", codeQuicklist2, "\x01\x02\x01x", "Listpack integrity check failed"},
+		{"a ziplist that is none in a list", codeQuicklist, "\x01\x01x", "Ziplist integrity check failed"},
 	} {
 		bare := c.code < codeHashZipmap || c.code == codeQuicklist || c.code == codeQuicklist2
 		_, err := Load(strings.NewReader(inDump(c.code, bare, c.value)), &kept{}, LoadOptions{})

@@ -91,6 +91,11 @@ func valueOf(body []byte) *value {
 	return newValue(in)
 }
 
+// duplicates is how Redis calls what is there twice.
+var duplicates = map[Type]string{
+	TypeSet: "Duplicate set members detected", TypeZSet: "Duplicate zset fields detected", TypeHash: "Duplicate hash fields detected",
+}
+
 // unique reads all parts of a value, counts them, and makes sure that none is
 // named twice.
 func (v *value) unique(it *Item) error {
@@ -105,7 +110,7 @@ func (v *value) unique(it *Item) error {
 			continue
 		}
 		if _, twice := seen[string(v.name)]; twice {
-			return v.in.failAt(v.in.offset(), nil, "a name that was not there before, not %q again", clip(string(v.name)))
+			return damaged(v.in.offset(), "%s: %q", duplicates[it.Type], clip(string(v.name)))
 		}
 		seen[string(v.name)] = struct{}{}
 	}

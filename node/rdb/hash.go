@@ -16,14 +16,14 @@ func readHash(v *value, it *Item) error {
 
 func readHashListpack(v *value, it *Item) error {
 	it.Type = TypeHash
-	at, err := v.packed("a listpack of a hash")
+	at, err := v.packed(formHashListpack)
 	if err != nil {
 		return err
 	}
 	n, reason := checkPairs(v.blob, &v.names)
 	switch {
 	case reason != nil:
-		return v.unsound(at, "the fields of a hash", reason)
+		return unsound(at, formHashListpack, reason)
 	case n == 0:
 		return errNoElements
 	}
@@ -33,7 +33,7 @@ func readHashListpack(v *value, it *Item) error {
 
 func readHashZiplist(v *value, it *Item) error {
 	it.Type, it.Fields = TypeHash, v.fields
-	if err := v.ziplistPairs(it, "a ziplist of a hash"); err != nil {
+	if err := v.ziplistPairs(it, formHashZiplist); err != nil {
 		return err
 	}
 	v.more = func(v *value) (bool, error) {
@@ -50,13 +50,13 @@ func readHashZiplist(v *value, it *Item) error {
 
 func readHashZipmap(v *value, it *Item) error {
 	it.Type, it.Fields = TypeHash, v.fields
-	at, err := v.packed("a zipmap of a hash")
+	at, err := v.packed(formHashZipmap)
 	if err != nil {
 		return err
 	}
 	n, reason := checkZipmap(v.blob)
 	if reason != nil {
-		return v.unsound(at, "the fields of a hash", reason)
+		return unsound(at, formHashZipmap, reason)
 	}
 	it.Count, v.left, v.at = uint64(n), uint64(n), zipmapHeader
 	v.more = func(v *value) (bool, error) {

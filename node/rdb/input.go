@@ -16,7 +16,8 @@ import (
 // it failed.
 type FormatError struct {
 	Offset   int64  // bytes from the dump's beginning
-	Expected string // what should have been there
+	Expected string // what should have been there; or
+	Damaged  string // what is wrong with what is there, in Redis's words, and why
 	Err      error  // io.ErrUnexpectedEOF, an error of the reader, or nil
 }
 
@@ -26,6 +27,9 @@ func (e *FormatError) Error() string {
 		return fmt.Sprintf("rdb: offset %d: the dump ends where %s should be", e.Offset, e.Expected)
 	case e.Err != nil:
 		return fmt.Sprintf("rdb: offset %d: reading %s: %v", e.Offset, e.Expected, e.Err)
+	}
+	if e.Damaged != "" {
+		return fmt.Sprintf("rdb: offset %d: %s", e.Offset, e.Damaged)
 	}
 	return fmt.Sprintf("rdb: offset %d: expected %s", e.Offset, e.Expected)
 }

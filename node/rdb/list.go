@@ -21,7 +21,7 @@ func readList(v *value, it *Item) error {
 
 func readListZiplist(v *value, it *Item) error {
 	it.Type, it.Elements = TypeList, v.elements
-	n, err := v.ziplist("a ziplist of a list")
+	n, err := v.ziplist(formListZiplist)
 	if err != nil {
 		return err
 	}
@@ -67,11 +67,11 @@ func (v *value) listNode() error {
 		return err
 	}
 	if kind != nodePlain && kind != nodePacked {
-		return v.in.failAt(at, nil, "the kind of a list's node, not %d", kind)
+		return damaged(at, "Quicklist integrity check failed: %d is no kind of a node", kind)
 	}
 	at = v.in.offset()
 	v.node.Plain = kind == nodePlain
-	if v.node.Data, err = v.in.text(v.node.Data[:0], "a node of a list"); err != nil {
+	if v.node.Data, err = v.in.text(v.node.Data[:0], formNodeListpack.what); err != nil {
 		return err
 	}
 	if v.node.Plain {
@@ -81,7 +81,7 @@ func (v *value) listNode() error {
 		return nil
 	}
 	if reason := listpack.Validate(v.node.Data, true); reason != nil {
-		return v.unsound(at, "the elements of a list's node", reason)
+		return unsound(at, formNodeListpack, reason)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func readQuicklist(v *value, it *Item) error {
 }
 
 func (v *value) ziplistNode() error {
-	n, err := v.ziplist("a ziplist of a list")
+	n, err := v.ziplist(formNodeZiplist)
 	if err != nil {
 		return err
 	}

@@ -270,17 +270,17 @@ func (l *loader) key(at int64, c code) (err error) {
 	case errors.Is(err, errNoElements):
 		l.passOver(it.Key)
 	case err != nil:
-		return l.damaged(err)
+		return l.inKey(err)
 	default:
 		refused := l.h.Item(it)
 		if l.value.err != nil { // the handler may have refused what is half
-			return l.damaged(l.value.err)
+			return l.inKey(l.value.err)
 		}
 		if refused != nil {
 			return l.handlerFailed(refused)
 		}
 		if err := l.value.drain(); err != nil {
-			return l.damaged(err)
+			return l.inKey(err)
 		}
 		l.sum.Keys++
 	}
@@ -296,7 +296,7 @@ func (l *loader) passOver(key []byte) {
 	}
 }
 
-func (l *loader) damaged(err error) error {
+func (l *loader) inKey(err error) error {
 	return fmt.Errorf("%w (key %q of database %d)", err, clip(string(l.item.Key)), l.db)
 }
 

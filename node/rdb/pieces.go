@@ -128,17 +128,37 @@ func (v *value) nonEmpty() error {
 	return v.err
 }
 
-// packed reads a collection in one piece; what names it.
-func (v *value) packed(what string) (at int64, err error) {
+// packed reads a collection in one piece.
+func (v *value) packed(f form) (at int64, err error) {
 	at = v.in.offset()
-	v.blob, err = v.in.text(v.blob[:0], what)
+	v.blob, err = v.in.text(v.blob[:0], f.what)
 	return at, err
 }
 
+// form names a packed form, for an error and in Redis's words.
+type form struct{ what, title string }
+
+var (
+	formHashListpack = form{"a listpack of a hash", "Hash listpack"}
+	formHashZiplist  = form{"a ziplist of a hash", "Hash ziplist"}
+	formHashZipmap   = form{"a zipmap of a hash", "Zipmap"}
+	formZSetListpack = form{"a listpack of a sorted set", "Zset listpack"}
+	formZSetZiplist  = form{"a ziplist of a sorted set", "Zset ziplist"}
+	formSetIntset    = form{"an intset", "Intset"}
+	formSetListpack  = form{"a listpack of a set", "Set listpack"}
+	formListZiplist  = form{"a ziplist of a list", "List ziplist"}
+	formNodeZiplist  = form{"a node of a list", "Ziplist"}
+	formNodeListpack = form{"a node of a list", "Listpack"}
+)
+
 // unsound is a packed form that breaks its own rules. For one that was
 // compressed, at is where it began.
-func (v *value) unsound(at int64, what string, reason error) error {
-	return v.in.failAt(at, nil, "%s, not damaged ones: %v", what, reason)
+func unsound(at int64, f form, reason error) error {
+	return damaged(at, "%s integrity check failed: %v", f.title, reason)
+}
+
+func damaged(at int64, format string, args ...any) error {
+	return &FormatError{Offset: at, Damaged: fmt.Sprintf(format, args...)}
 }
 
 // elements writes a set, or a list of old.

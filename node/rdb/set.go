@@ -18,12 +18,12 @@ func readSet(v *value, it *Item) error {
 
 func readSetIntset(v *value, it *Item) error {
 	it.Type = TypeSet
-	at, err := v.packed("an intset")
+	at, err := v.packed(formSetIntset)
 	if err != nil {
 		return err
 	}
 	if reason := intset.Validate(v.blob, true); reason != nil {
-		return v.unsound(at, "the members of a set", reason)
+		return unsound(at, formSetIntset, reason)
 	}
 	it.Packed = v.blob
 	return nil
@@ -33,12 +33,12 @@ func readSetIntset(v *value, it *Item) error {
 // no such sets: its members come one by one.
 func readSetListpack(v *value, it *Item) error {
 	it.Type, it.Elements = TypeSet, v.elements
-	at, err := v.packed("a listpack of a set")
+	at, err := v.packed(formSetListpack)
 	if err != nil {
 		return err
 	}
 	if reason := listpack.Validate(v.blob, true); reason != nil {
-		return v.unsound(at, "the members of a set", reason)
+		return unsound(at, formSetListpack, reason)
 	}
 	v.at = listpack.First(v.blob)
 	if v.at < 0 {

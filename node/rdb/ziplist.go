@@ -38,14 +38,14 @@ const (
 
 // ziplist reads a ziplist and makes sure that it is sound. Its entries are then
 // to be had from ziplistEntry, v.left of them.
-func (v *value) ziplist(what string) (n int, err error) {
-	at, err := v.packed(what)
+func (v *value) ziplist(f form) (n int, err error) {
+	at, err := v.packed(f)
 	if err != nil {
 		return 0, err
 	}
 	n, reason := checkZiplist(v.blob)
 	if reason != nil {
-		return 0, v.unsound(at, "the entries of "+what, reason)
+		return 0, unsound(at, f, reason)
 	}
 	v.left, v.at = uint64(n), ziplistHeader
 	return n, nil
@@ -53,14 +53,14 @@ func (v *value) ziplist(what string) (n int, err error) {
 
 // ziplistPairs is ziplist for one of names and what belongs to them, v.left
 // pairs.
-func (v *value) ziplistPairs(it *Item, what string) error {
+func (v *value) ziplistPairs(it *Item, f form) error {
 	at := v.in.offset()
-	n, err := v.ziplist(what)
+	n, err := v.ziplist(f)
 	switch {
 	case err != nil:
 		return err
 	case n%2 != 0:
-		return v.in.failAt(at, nil, "%s, not one of %d entries, which are no pairs", what, n)
+		return unsound(at, f, fmt.Errorf("%d entries are no pairs", n))
 	case n == 0:
 		return errNoElements
 	}

@@ -5,6 +5,7 @@ package rdb
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -66,7 +67,7 @@ func (v *value) readScores(it *Item, score func(v *value) error) error {
 			return err
 		}
 		if math.IsNaN(v.score) {
-			return v.in.failAt(at, nil, "a score, not one that is no number")
+			return damaged(at, "Zset with NAN score detected")
 		}
 		return nil
 	})
@@ -74,7 +75,7 @@ func (v *value) readScores(it *Item, score func(v *value) error) error {
 
 func readZSetListpack(v *value, it *Item) error {
 	it.Type = TypeZSet
-	at, err := v.packed("a listpack of a sorted set")
+	at, err := v.packed(formZSetListpack)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func readZSetListpack(v *value, it *Item) error {
 	}
 	switch {
 	case reason != nil:
-		return v.unsound(at, "the members of a sorted set", reason)
+		return unsound(at, formZSetListpack, reason)
 	case n == 0:
 		return errNoElements
 	}
@@ -95,7 +96,7 @@ func readZSetListpack(v *value, it *Item) error {
 func readZSetZiplist(v *value, it *Item) error {
 	it.Type, it.Scores = TypeZSet, v.scores
 	at := v.in.offset()
-	if err := v.ziplistPairs(it, "a ziplist of a sorted set"); err != nil {
+	if err := v.ziplistPairs(it, formZSetZiplist); err != nil {
 		return err
 	}
 	v.more = func(v *value) (ok bool, err error) {
@@ -106,7 +107,7 @@ func readZSetZiplist(v *value, it *Item) error {
 		v.name = v.ziplistEntry(v.name[:0])
 		v.val = v.ziplistEntry(v.val[:0])
 		if v.score, ok = parseScore(v.val); !ok {
-			err = v.in.failAt(at, nil, "a sorted set, not one with the score %q", clip(string(v.val)))
+			err = unsound(at, formZSetZiplist, fmt.Errorf("the score %q is no number", clip(string(v.val))))
 		}
 		return ok, err
 	}
