@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/espalier-io/espalier/node/difftest"
 	"github.com/espalier-io/espalier/node/engine"
@@ -455,4 +456,63 @@ func TestEndlessReply(t *testing.T) {
 		}
 	}
 	n.Await(t, "scheduled to be closed ASAP for overcoming of output buffer limits")
+}
+
+// TestExpired meets keys that have expired and are still there: each is told on
+// the stream before what the command does.
+func TestExpired(t *testing.T) {
+	var script strings.Builder
+	script.WriteString("DEBUG SET-ACTIVE-EXPIRE 0\n")
+	at := time.Now().Add(500 * time.Millisecond).UnixMilli()
+	for i := range 8 {
+		fmt.Fprintf(&script, "HSET e%d f 5 g x\nPEXPIREAT e%d %d\n", i, i, at)
+	}
+	script.WriteString(`
+		DEBUG SLEEP 0.6
+		HGET e0 f
+		HSET e1 h v
+		HSETNX e2 f 6
+		HDEL e3 f
+		HINCRBY e4 f 1
+		HINCRBYFLOAT e5 f 1.5
+		HGETALL e6
+		HGETALL e1
+		TTL e1
+		DEBUG DIGEST
+		DEBUG SET-ACTIVE-EXPIRE 1
+	`)
+	difftest.RunStream(t, families, script.String())
+}
+
+// TestScanIsComplete scans a hash that changes meanwhile: what is there all the
+// time is met.
+func TestScanIsComplete(t *testing.T) {
+	n := difftest.StartNode(t, families)
+	c := n.Dial(t)
+	stays := map[string]bool{}
+	for i := range 20000 {
+		field := fmt.Sprintf("stays:%d", i)
+		stays[field] = true
+		c.Ask(t, "HSET", "h", field, "v")
+	}
+	for cursor, round := "0", 0; ; round++ {
+		reply := c.Ask(t, "HSCAN", "h", cursor, "COUNT", "7")
+		for i, field := range reply.Elems[1].Elems {
+			if i%2 == 0 {
+				delete(stays, field.Str)
+			}
+		}
+		if cursor = reply.Elems[0].Str; cursor == "0" {
+			break
+		}
+		for i := range 50 { // fields come and, from some time on twice as fast, go
+			c.Ask(t, "HSET", "h", fmt.Sprintf("comes:%d", round*50+i), strings.Repeat("v", i*10))
+			if early := (round - 20) * 100; early >= 0 {
+				c.Ask(t, "HDEL", "h", fmt.Sprintf("comes:%d", early+i), fmt.Sprintf("comes:%d", early+50+i))
+			}
+		}
+	}
+	if len(stays) > 0 {
+		t.Errorf("%d fields were there all the time and not met", len(stays))
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/espalier-io/espalier/node/difftest"
 	"github.com/espalier-io/espalier/node/engine"
@@ -536,4 +537,65 @@ func TestEndlessReply(t *testing.T) {
 		t.Errorf("the client is answered with %d elements", len(v.Elems))
 	}
 	n.Await(t, "scheduled to be closed ASAP for overcoming of output buffer limits")
+}
+
+// TestExpired meets keys that have expired and are still there: each is told on
+// the stream before what the command does, and the looks at other keys survive it.
+func TestExpired(t *testing.T) {
+	var script strings.Builder
+	keys := []string{"e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8"}
+	script.WriteString("DEBUG SET-ACTIVE-EXPIRE 0\nSADD a 1 2 x\nSADD b 2 3 y\n")
+	at := time.Now().Add(500 * time.Millisecond).UnixMilli()
+	for _, key := range keys {
+		fmt.Fprintf(&script, "SADD %s 2 x gone\nPEXPIREAT %s %d\n", key, key, at)
+	}
+	script.WriteString(`
+		DEBUG SLEEP 0.6
+		SUNION a e1 b          # unordered
+		SINTER a e2 b
+		SDIFF a b e3           # unordered
+		SMOVE a e4 x
+		SMOVE e5 a x
+		SINTERSTORE e6 a nope
+		SUNIONSTORE e7 a b
+		SPOP e8
+		SADD e8 again
+		SMEMBERS e4
+		SMEMBERS e7            # unordered
+		SISMEMBER e1 2
+		DEBUG DIGEST
+		DEBUG SET-ACTIVE-EXPIRE 1
+	`)
+	difftest.RunStream(t, families, script.String())
+}
+
+// TestScanIsComplete scans a set that changes meanwhile: what is there all the
+// time is met.
+func TestScanIsComplete(t *testing.T) {
+	n := difftest.StartNode(t, families)
+	c := n.Dial(t)
+	stays := map[string]bool{}
+	for i := range 20000 {
+		member := fmt.Sprintf("stays:%d", i)
+		stays[member] = true
+		c.Ask(t, "SADD", "s", member)
+	}
+	for cursor, round := "0", 0; ; round++ {
+		reply := c.Ask(t, "SSCAN", "s", cursor, "COUNT", "7")
+		for _, member := range reply.Elems[1].Elems {
+			delete(stays, member.Str)
+		}
+		if cursor = reply.Elems[0].Str; cursor == "0" {
+			break
+		}
+		for i := range 50 { // members come and, from some time on twice as fast, go
+			c.Ask(t, "SADD", "s", fmt.Sprintf("comes:%d", round*50+i))
+			if early := (round - 20) * 100; early >= 0 {
+				c.Ask(t, "SREM", "s", fmt.Sprintf("comes:%d", early+i), fmt.Sprintf("comes:%d", early+50+i))
+			}
+		}
+	}
+	if len(stays) > 0 {
+		t.Errorf("%d members were there all the time and not met", len(stays))
+	}
 }
