@@ -5,6 +5,7 @@ package store
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -82,6 +83,140 @@ func TestBatchIsReadOutsideTheLock(t *testing.T) {
 	sn.Close()
 	if err := st.audit(&Batch{}); err != nil {
 		t.Error(err)
+	}
+	st.Close()
+}
+
+// The same for collections: their items are walked without the lock, however
+// large, while others change, copy and delete them.
+func TestCollectionsAreReadOutsideTheLock(t *testing.T) {
+	st := New(Options{})
+	db := st.DB(0)
+	rng := rand.New(rand.NewPCG(6, 6))
+	const keys = 24
+	types := []Type{TypeHash, TypeSet, TypeZSet, TypeList}
+	edit := func(rng *rand.Rand, i, n int) {
+		name := func() []byte {
+			member := field(rng.IntN(4000))
+			if rng.IntN(100) == 0 {
+				member = append(member, make([]byte, 300)...)
+			}
+			return member
+		}
+		remove := rng.IntN(3) == 0
+		switch key := numbered(i); types[i%len(types)] {
+		case TypeHash:
+			h := db.EditHash(key)
+			for range n {
+				if remove {
+					h.Delete(name())
+				} else {
+					h.Set(name(), name())
+				}
+			}
+			h.Close()
+		case TypeSet:
+			s := db.EditSet(key)
+			for range n {
+				if remove {
+					s.Remove(name())
+				} else {
+					s.Add(name())
+				}
+			}
+			s.Close()
+		case TypeZSet:
+			z := db.EditZSet(key)
+			for range n {
+				if remove {
+					z.Remove(name())
+				} else {
+					z.Set(name(), float64(rng.IntN(50)))
+				}
+			}
+			z.Close()
+		case TypeList:
+			l := db.EditList(key)
+			for range n {
+				if have := l.List().Len(); remove && have > 0 {
+					l.Delete(rng.IntN(have), 1)
+				} else {
+					l.Insert(rng.IntN(have+1), name())
+				}
+			}
+			l.Close()
+		}
+	}
+	for i := range keys {
+		edit(rng, i, 1<<(i/2))
+	}
+	var lock sync.Mutex
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		rng := rand.New(rand.NewPCG(7, 7))
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			i := rng.IntN(keys)
+			lock.Lock()
+			switch rng.IntN(12) {
+			case 0:
+				db.Delete(numbered(i))
+			case 1:
+				db.Copy(numbered(i), st.DB(1), numbered(i))
+			case 2:
+				st.Reclaim(0)
+			default:
+				edit(rng, i, 20)
+			}
+			lock.Unlock()
+		}
+	})
+	for range 4 {
+		lock.Lock()
+		sn := mustSnapshot(t, st)
+		left := map[string]*modelCollection{}
+		for i := range st.NumDBs() {
+			for key, v := range st.DB(i).All() {
+				left[strconv.Itoa(i)+string(key)] = modelOf(v.Type(), v)
+			}
+		}
+		lock.Unlock()
+		var b Batch
+		for more := true; more; {
+			lock.Lock()
+			more = sn.Next(&b, Limit{Bytes: 10_000})
+			lock.Unlock()
+			for i := range b.Items {
+				it := &b.Items[i]
+				key := strconv.Itoa(it.DB) + string(it.Key)
+				got := modelValue{coll: modelOf(it.Type, it)}
+				if want := left[key]; want == nil || !got.equal(modelValue{coll: want}) {
+					t.Errorf("key %q comes twice, or is not as it was at the cut", it.Key)
+				}
+				delete(left, key)
+			}
+		}
+		if len(left) != 0 {
+			t.Errorf("%d keys are missing", len(left))
+		}
+		lock.Lock()
+		b.Release()
+		sn.Close()
+		if err := st.audit(&b); err != nil {
+			t.Error(err)
+		}
+		lock.Unlock()
+	}
+	close(stop)
+	writer.Wait()
+	st.FlushAll(false)
+	if st.Reclaim(0); st.a.used != 0 {
+		t.Errorf("%d bytes in use in an empty store", st.a.used)
 	}
 	st.Close()
 }
