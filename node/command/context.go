@@ -56,6 +56,9 @@ type Host interface {
 	ExpireWord() []byte
 	// Dumping is how DUMP and RESTORE treat values.
 	Dumping() Dumping
+	// PayloadRefused logs why RESTORE did not take a payload, which its reply
+	// does not tell.
+	PayloadRefused(reason error)
 	// ErrorReply counts an error by its code (INFO errorstats).
 	ErrorReply(text string)
 	// Block makes the session of the running call wait, if it may.
@@ -177,6 +180,9 @@ func (c *Context) ExpireWord() []byte { return c.host.ExpireWord() }
 
 // Dumping is how DUMP and RESTORE treat values.
 func (c *Context) Dumping() Dumping { return c.host.Dumping() }
+
+// PayloadRefused logs why RESTORE did not take a payload.
+func (c *Context) PayloadRefused(reason error) { c.host.PayloadRefused(reason) }
 
 // Read finds a key for a command that only reads. An expired key is absent; on
 // a master it is removed, and its deletion propagated, on the way. It counts

@@ -144,6 +144,11 @@ func (e *Engine) Dumping() command.Dumping {
 	return command.Dumping{Compress: e.cfg.RDBCompression, Unchecked: e.saving.skipSumming}
 }
 
+// PayloadRefused logs why RESTORE did not take a payload (command.Host).
+func (e *Engine) PayloadRefused(reason error) {
+	e.log.Warningf("RESTORE was refused: %v", reason)
+}
+
 // limits are those up to which collections stay packed.
 func limits(v *config.Values, listPlain int) store.Limits {
 	size := func(n int64) int { return int(min(n, math.MaxInt)) }

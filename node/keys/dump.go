@@ -12,7 +12,6 @@ import (
 	"github.com/espalier-io/espalier/node/dataset"
 	"github.com/espalier-io/espalier/node/rdb"
 	"github.com/espalier-io/espalier/node/resp"
-	"github.com/espalier-io/espalier/node/store"
 )
 
 func dump(ctx *command.Context) {
@@ -106,7 +105,7 @@ func restore(ctx *command.Context) {
 		ctx.Reply.OK()
 		return
 	}
-	if err := put(ctx, &it, taken); err != nil {
+	if _, err := dataset.Put(ctx.DB, &it); err != nil {
 		refuse(ctx, err)
 		return
 	}
@@ -128,34 +127,8 @@ func refuse(ctx *command.Context, err error) {
 		ctx.Error("ERR DUMP payload version or checksum are wrong")
 		return
 	}
+	ctx.PayloadRefused(err)
 	ctx.Error("ERR Bad data format")
-}
-
-// put stores a value that may turn out to be damaged on the way: what is under
-// the key then stays. So one that comes in parts is first put under a name that
-// nobody has.
-func put(ctx *command.Context, it *rdb.Item, taken bool) error {
-	key := it.Key
-	if taken && it.Type != rdb.TypeString && it.Packed == nil {
-		it.Key = unusedKey(ctx.DB, key)
-	}
-	if _, err := dataset.Put(ctx.DB, it); err != nil {
-		ctx.DB.Delete(it.Key)
-		return err
-	}
-	if string(it.Key) != string(key) {
-		ctx.DB.Rename(it.Key, key)
-	}
-	return nil
-}
-
-func unusedKey(db *store.DB, like []byte) []byte {
-	for n := 0; ; n++ {
-		key := strconv.AppendInt(append(slices.Clone(like), " restored "...), int64(n), 10)
-		if !db.Has(key) {
-			return key
-		}
-	}
 }
 
 // setAccess tells the key what is known of accesses to it, if that is what the
