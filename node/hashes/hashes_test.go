@@ -325,7 +325,33 @@ func TestForms(t *testing.T) {
 		OBJECT ENCODING count
 		HDEL count g h i j k
 		EXISTS count
+		# limits that fall below what is there
+		CONFIG SET hash-max-listpack-entries 512
+		HSET five a 1 b 2 c 3 d 4 e 5
+		HSET five2 a 1 b 2 c 3 d 4 e 5
+		HSET five3 a 1 b 2 c 3 d 4 e 5
+		HSET five4 a 1 b 2 c 3 d 4 e 5
+		CONFIG SET hash-max-listpack-entries 4
+		HGET five a
+		HSETNX five a 2
+		OBJECT ENCODING five
+		HSET five a 2
+		OBJECT ENCODING five
+		HDEL five2 a nope
+		OBJECT ENCODING five2
+		HSET five2 b 1
+		OBJECT ENCODING five2
+		HDEL five3 nope
+		OBJECT ENCODING five3
+		HINCRBY five3 a 1
+		OBJECT ENCODING five3
+		COPY five4 copied
+		OBJECT ENCODING copied
+		RENAME five4 six
+		OBJECT ENCODING six
 		CONFIG SET hash-max-listpack-value 5
+		HSET five2 c 12345
+		OBJECT ENCODING five2
 		HSET short f 12345
 		OBJECT ENCODING short
 		HINCRBYFLOAT short f 0.125

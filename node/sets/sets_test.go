@@ -292,6 +292,49 @@ func TestCrossing(t *testing.T) {
 	`)
 }
 
+// TestForms takes sets over the border between the intset and the tree, from
+// either side.
+func TestForms(t *testing.T) {
+	difftest.Run(t, families, `
+		SADD a 1 2 3 4 5
+		SADD b 1 2 3 4 5
+		SADD c 1 2 3 4 5
+		CONFIG SET set-max-intset-entries 4
+		SADD a 5
+		OBJECT ENCODING a
+		SREM a nope
+		OBJECT ENCODING a
+		SADD a 6
+		OBJECT ENCODING a
+		SREM b 5
+		OBJECT ENCODING b
+		SADD b 6
+		OBJECT ENCODING b
+		SMEMBERS b           # unordered
+		SMOVE c d 3
+		OBJECT ENCODING c
+		OBJECT ENCODING d
+		SUNIONSTORE e c
+		OBJECT ENCODING e
+		SUNIONSTORE e c a
+		OBJECT ENCODING e
+		SINTERSTORE e c a
+		OBJECT ENCODING e
+		SADD many 1 2 3 4 5 6
+		OBJECT ENCODING many
+		SREM many 1 2 3 4 5
+		OBJECT ENCODING many
+		SADD texts 1 2 x
+		OBJECT ENCODING texts
+		SREM texts x
+		OBJECT ENCODING texts
+		CONFIG SET set-max-intset-entries 0
+		SADD none 1
+		OBJECT ENCODING none
+		CONFIG SET set-max-intset-entries 512
+	`)
+}
+
 func TestPop(t *testing.T) {
 	difftest.Run(t, families, `
 		SPOP nope
