@@ -387,12 +387,13 @@ func (s *search) reply(ctx *command.Context, p *place) {
 	}
 }
 
-// store puts the places, or their distances, under the target.
+// store puts the places, or their distances, under the target. Distances go onto
+// the stream as they are: whoever computes them need not get the same last digit.
 func (s *search) store(ctx *command.Context, places []place) {
 	items := make([]item, len(places))
 	for i, p := range places {
 		if items[i] = p.item; s.dist {
-			items[i].score = p.distance / s.unit
+			items[i].score = exactDistance(s.center, p.point) / s.unit
 		}
 	}
 	event := "georadiusstore"
@@ -402,4 +403,12 @@ func (s *search) store(ctx *command.Context, places []place) {
 	replaceWith(ctx, s.target, items, event)
 	ctx.Changed(max(0, len(items)-1))
 	ctx.Reply.Int(int64(len(items)))
+	if s.dist && len(items) > 0 {
+		argv := [][]byte{[]byte("ZADD"), s.target}
+		for _, it := range items {
+			argv = append(argv, resp.AppendDouble(nil, it.score), it.member)
+		}
+		ctx.Propagate([]byte("DEL"), s.target)
+		ctx.Propagate(argv...)
+	}
 }
