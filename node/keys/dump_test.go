@@ -140,6 +140,41 @@ func TestDumpsAreExchanged(t *testing.T) {
 	}
 }
 
+// TestLimitsOfRestore: what was dumped under wider limits than there are where it
+// is restored is unpacked as Redis does it: by its number of elements alone.
+func TestLimitsOfRestore(t *testing.T) {
+	redis := redistest.Start(t, t.TempDir(), "--hash-max-listpack-value", "1000", "--zset-max-listpack-value", "1000")
+	client := difftest.StartNode(t, collections).Dial(t)
+	long := strings.Repeat("long", 50)
+	for key, argv := range map[string][]string{
+		"few long values":  {"HSET", "k", "a", long, "b", "1"},
+		"few long members": {"ZADD", "k", "1", long, "2", "b"},
+		"many fields":      {"HSET", "k", "a", "1", "b", "2", "c", "3", "d", "4"},
+		"many members":     {"ZADD", "k", "1", "a", "2", "b", "3", "c", "4", "d"},
+		"many numbers":     {"SADD", "k", "1", "2", "3", "4"},
+	} {
+		redis.Do("DEL", "k")
+		redis.Do(argv...)
+		payload := redis.Do("DUMP", "k").Str
+		for name, wide := range map[string]string{
+			"hash-max-listpack-value": "1000", "zset-max-listpack-value": "1000",
+			"hash-max-listpack-entries": "512", "zset-max-listpack-entries": "128", "set-max-intset-entries": "512",
+		} {
+			narrow := "2"
+			redis.Do("CONFIG", "SET", name, narrow)
+			client.Ask(t, "CONFIG", "SET", name, narrow)
+			redis.Do("RESTORE", "r", "0", payload, "REPLACE")
+			client.Ask(t, "RESTORE", "r", "0", payload, "REPLACE")
+			want, got := redis.Do("OBJECT", "ENCODING", "r").Str, client.Ask(t, "OBJECT", "ENCODING", "r").Str
+			if want != got {
+				t.Errorf("%s, %s %s: %s, Redis's is %s", key, name, narrow, got, want)
+			}
+			redis.Do("CONFIG", "SET", name, wide)
+			client.Ask(t, "CONFIG", "SET", name, wide)
+		}
+	}
+}
+
 func TestRestore(t *testing.T) {
 	const (
 		hello = `"\x00\x05hello\n\x00\xf5c\xd8)\xd8\x00\xd0\xc7"`

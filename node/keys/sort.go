@@ -226,25 +226,29 @@ func (s *sorting) sort() bool {
 	if s.alpha {
 		order = s.compareTexts
 	}
-	slices.SortStableFunc(s.elements, func(a, b sorted) int {
+	slices.SortFunc(s.elements, func(a, b sorted) int {
+		c := order(&a, &b)
 		if s.desc {
-			return -order(a, b)
+			c = -c
 		}
-		return order(a, b)
+		if c == 0 { // as they came
+			c = cmp.Compare(a.element.from, b.element.from)
+		}
+		return c
 	})
 	return true
 }
 
 // compareScores orders equal scores by their elements, so that the result is
 // the same everywhere.
-func (s *sorting) compareScores(a, b sorted) int {
+func (s *sorting) compareScores(a, b *sorted) int {
 	if c := cmp.Compare(a.score, b.score); c != 0 {
 		return c
 	}
 	return bytes.Compare(s.bytes(a.element), s.bytes(b.element))
 }
 
-func (s *sorting) compareTexts(a, b sorted) int {
+func (s *sorting) compareTexts(a, b *sorted) int {
 	switch {
 	case a.weightless && b.weightless:
 		return 0

@@ -167,18 +167,11 @@ func (h *HashEditor) Close() (emptied bool) {
 	return h.close(listpack.Len(h.packed))
 }
 
-// fit unpacks a hash from elsewhere that exceeds the limits, and closes it.
+// fit unpacks a hash from elsewhere that exceeds the limits, and closes it. As
+// with Redis, the lengths of fields and values are not looked at.
 func (h *HashEditor) fit() {
-	defer h.Close()
-	limits := &h.ks.st.limits
-	if h.Hash().Len() > limits.HashEntries {
+	if h.Hash().Len() > h.ks.st.limits.HashEntries {
 		h.convert()
-		return
 	}
-	for field, value := range h.Hash().All() {
-		if max(len(field), len(value)) > limits.HashValue {
-			h.convert()
-			return
-		}
-	}
+	h.Close()
 }
