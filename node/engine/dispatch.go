@@ -46,7 +46,7 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 	if s.replies != repliesOn && s.blocked == nil {
 		s.applyReplyMode(before)
 	}
-	if len(e.waiting.ready) > 0 {
+	if len(e.waiting.ready) > 0 && !s.fromMaster {
 		e.serveWaiting()
 	}
 	if s.downstream != nil {

@@ -178,7 +178,7 @@ func (e *Engine) BatchBegin() { e.readClock() }
 // BatchEnd publishes what the batch appended to the stream.
 func (e *Engine) BatchEnd() {
 	if len(e.waiting.ready) > 0 {
-		e.serveWaiting() // a data set was replaced, a pause has ended
+		e.serveWaiting() // a master's stream or a new data set brought something, a pause has ended
 	}
 	e.ahead.forget()
 	e.stopwatch.settle(e)
