@@ -51,13 +51,16 @@ func (v Value) collection() collection {
 
 // element returns an element of a listpack, a number in one of the reader's two
 // buffers.
-func (c *collection) element(off, buffer int) []byte {
-	e := listpack.Get(c.packed, off)
+func (r *reader) element(lp []byte, off, buffer int) []byte {
+	e := listpack.Get(lp, off)
 	if e.IsInt {
-		return strconv.AppendInt(c.r.digits[buffer][:0], e.Int, 10)
+		return strconv.AppendInt(r.digits[buffer][:0], e.Int, 10)
 	}
 	return e.Str
 }
+
+// element returns an element of the packed form.
+func (c *collection) element(off, buffer int) []byte { return c.r.element(c.packed, off, buffer) }
 
 var (
 	emptyListpack = listpack.New()

@@ -5,7 +5,6 @@ package store
 
 import (
 	"iter"
-	"strconv"
 
 	"github.com/espalier-io/espalier/node/listpack"
 )
@@ -34,57 +33,29 @@ func (l List) At(i int) []byte {
 		return leaf.bytes()
 	}
 	lp := leaf.bytes()
-	return l.r.element(lp, listpack.Seek(lp, i))
-}
-
-// element returns an element of a listpack, a number in digits of the reader's.
-func (r *reader) element(lp []byte, off int) []byte {
-	e := listpack.Get(lp, off)
-	if e.IsInt {
-		return strconv.AppendInt(r.digits[0][:0], e.Int, 10)
-	}
-	return e.Str
+	return l.r.element(lp, listpack.Seek(lp, i), 0)
 }
 
 // Ascend yields the elements from the i-th on towards the tail.
 func (l List) Ascend(i int) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		if i >= l.count {
-			return
-		}
-		t := trail{r: l.r, root: l.root}
-		at := t.byRank(i)
-		for {
-			leaf := l.r.listLeaf(t.leaf)
-			lp := leaf.bytes()
-			if leaf.plain() {
-				if !yield(lp) {
-					return
-				}
-			} else {
-				for off := listpack.Seek(lp, at); off >= 0; off = listpack.Next(lp, off) {
-					if !yield(l.r.element(lp, off)) {
-						return
-					}
-				}
-			}
-			if !t.next() {
-				return
-			}
-			at = 0
-		}
-	}
+	return l.walk(i, listpack.Next, (*trail).next, 0)
 }
 
 // Descend yields the elements from the i-th on towards the head.
 func (l List) Descend(i int) iter.Seq[[]byte] {
+	return l.walk(i, listpack.Prev, (*trail).prev, -1)
+}
+
+// walk yields the elements from the i-th on in the direction of step, which goes
+// on in a leaf, and turn, which goes on to the next one, where it begins at the
+// place begin.
+func (l List) walk(i int, step func([]byte, int) int, turn func(*trail) bool, begin int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		if i < 0 || l.count == 0 {
+		if i < 0 || i >= l.count {
 			return
 		}
 		t := trail{r: l.r, root: l.root}
-		at := t.byRank(i)
-		for {
+		for at := t.byRank(i); ; at = begin {
 			leaf := l.r.listLeaf(t.leaf)
 			lp := leaf.bytes()
 			if leaf.plain() {
@@ -92,16 +63,15 @@ func (l List) Descend(i int) iter.Seq[[]byte] {
 					return
 				}
 			} else {
-				for off := listpack.Seek(lp, at); off >= 0; off = listpack.Prev(lp, off) {
-					if !yield(l.r.element(lp, off)) {
+				for off := listpack.Seek(lp, at); off >= 0; off = step(lp, off) {
+					if !yield(l.r.element(lp, off, 0)) {
 						return
 					}
 				}
 			}
-			if !t.prev() {
+			if !turn(&t) {
 				return
 			}
-			at = -1
 		}
 	}
 }

@@ -212,9 +212,9 @@ func TestListsHaveRedisNodes(t *testing.T) {
 				redis.Do("DEL", "list")
 				st.DB(0).Delete([]byte("list"))
 				p := &listPair{t: t, redis: redis, db: st.DB(0), rng: rand.New(rand.NewPCG(seed, 7)), sizes: c.sizes}
-				for i := range 1500 {
+				for i := range 800 {
 					p.growth = 6
-					if i%500 > 350 {
+					if i%400 > 250 {
 						p.growth = 2
 					}
 					p.step()

@@ -14,7 +14,7 @@ import (
 )
 
 // memoryElements is how many elements the comparison with Redis is made with.
-const memoryElements = 100_000
+const memoryElements = 50_000
 
 // Lists and sorted sets take no more memory than with Redis.
 func TestMemoryBesideRedis(t *testing.T) {
