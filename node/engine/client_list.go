@@ -93,11 +93,12 @@ func (s *Session) describe(dst []byte) []byte {
 		input, inputFree = s.conn.InputBuffer()
 	}
 	args := 0
-	if s.e.ctx.Session == s {
+	switch {
+	case s.e.ctx.Session == s:
 		input += len(resp.AppendCommand(nil, s.e.ctx.Argv...))
-		for _, a := range s.e.ctx.Argv {
-			args += len(a)
-		}
+		args = argsSize(s.e.ctx.Argv)
+	case s.blocked != nil && s.blocked.wait != nil:
+		args = argsSize(s.blocked.wait.argv)
 	}
 	multi := -1
 	if s.tx.open {
@@ -120,6 +121,14 @@ func (s *Session) describe(dst []byte) []byte {
 		dst = fmt.Appendf(dst, " lib-name=%s lib-ver=%s", s.libName, s.libVersion)
 	}
 	return append(dst, '\n')
+}
+
+// argsSize is the number of bytes in arguments.
+func argsSize(argv [][]byte) (n int) {
+	for _, a := range argv {
+		n += len(a)
+	}
+	return n
 }
 
 // seconds is the age of a moment of e.clock.

@@ -103,11 +103,19 @@ func (p *puppet) send(conn net.Conn, over <-chan struct{}) {
 }
 
 // fullSync is the answer with an empty data set.
-func fullSync(string) string {
+func fullSync(string) string { return syncOf() }
+
+// syncOf is the answer with these keys.
+func syncOf(items ...rdb.Item) string {
 	var dump bytes.Buffer
 	w := rdb.NewWriter(&dump, rdb.WriterOptions{Checksum: true})
 	if err := w.Header(rdb.Header{RedisVersion: "7.0.15"}); err != nil {
 		panic(err)
+	}
+	for _, it := range items {
+		if err := w.Item(&it); err != nil {
+			panic(err)
+		}
 	}
 	if err := w.Close(); err != nil {
 		panic(err)

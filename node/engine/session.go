@@ -195,6 +195,9 @@ func (s *Session) unsent() int {
 func (s *Session) memory() int {
 	const fixed = 1024
 	n := fixed + s.unsent() + s.tx.bytes
+	if s.blocked != nil && s.blocked.wait != nil {
+		n += argsSize(s.blocked.wait.argv)
+	}
 	if s.conn != nil {
 		used, free := s.conn.InputBuffer()
 		n += used + free

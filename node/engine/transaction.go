@@ -82,19 +82,13 @@ func (s *Session) enqueue(cmd *command.Command, argv [][]byte) {
 	s.tx.flags |= cmd.Flags
 	s.tx.lacks |= ^cmd.Flags
 	s.tx.queue = append(s.tx.queue, queued{cmd: cmd, argv: copyArgs(argv)})
-	for _, a := range argv {
-		s.tx.bytes += len(a)
-	}
+	s.tx.bytes += argsSize(argv)
 	s.reply.Simple("QUEUED")
 }
 
 // copyArgs copies arguments into one new block.
 func copyArgs(argv [][]byte) [][]byte {
-	size := 0
-	for _, a := range argv {
-		size += len(a)
-	}
-	block := make([]byte, 0, size)
+	block := make([]byte, 0, argsSize(argv))
 	out := make([][]byte, len(argv))
 	for i, a := range argv {
 		from := len(block)

@@ -5,6 +5,8 @@ package engine
 
 import (
 	"container/list"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/espalier-io/espalier/node/command"
@@ -17,7 +19,8 @@ import (
 // wait for the ready keys run their commands again, each a unit of its own: the
 // keys in the order in which they became ready, the sessions of a key in the
 // order in which they began to wait. What they change can make further keys
-// ready; those come last.
+// ready; those come last. On a replica it is local writing, and waits until what
+// has arrived of the master's stream is applied and passed on.
 type waiting struct {
 	queues  []map[string]*keyQueue // by database; a queue is never empty
 	count   int                    // sessions
@@ -114,7 +117,7 @@ func (w *waiting) touchDatabase(index int) {
 	if index >= len(w.queues) {
 		return
 	}
-	for name := range w.queues[index] {
+	for _, name := range slices.Sorted(maps.Keys(w.queues[index])) {
 		w.touch(index, []byte(name))
 	}
 }

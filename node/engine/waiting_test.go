@@ -10,6 +10,7 @@ import (
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/difftest"
+	"github.com/espalier-io/espalier/node/rdb"
 	"github.com/espalier-io/espalier/node/store"
 )
 
@@ -172,6 +173,9 @@ func TestWaitingForKeys(t *testing.T) {
 		awaitInfo(t, c, "clients", "blocked_clients:0")
 		w := waiters(t, n, 1, "TAKE a 1000")
 		awaitInfo(t, c, "clients", "clients_in_timeout_table:1")
+		if list := c.Ask(t, "CLIENT", "LIST").Str; !strings.Contains(list, " flags=b ") || !strings.Contains(list, " argv-mem=9 ") {
+			t.Errorf("CLIENT LIST does not show the waiting client:\n%s", list)
+		}
 		ask("SET a 1", "OK")
 		receive(t, w[0], "[a 1]")
 		awaitInfo(t, c, "clients", "clients_in_timeout_table:0")
@@ -274,9 +278,33 @@ func TestWaitersOfAReplica(t *testing.T) {
 	eventually(t, "the stream goes on", func() bool { return c.Ask(t, "GET", "b").Text() == "2" })
 	awaitInfo(t, c, "clients", "blocked_clients:0")
 
+	t.Log("what the stream brings and takes away again in one go is not seen")
+	w = waiters(t, n, 1, "TAKE a 0")
+	p.stream <- "MULTI"
+	p.stream <- "SET a 1"
+	p.stream <- "DEL a"
+	p.stream <- "EXEC"
+	p.stream <- "SET a 2"
+	receive(t, w[0], "[a 2]")
+
 	w = waiters(t, n, 1, "TAKE a 0")
 	want(t, c.Ask(t, "CONFIG", "SET", "replica-read-only", "yes"), "OK")
 	p.stream <- "SET a 1"
 	receive(t, w[0], "READONLY You can't write against a read only replica.")
 	want(t, c.Ask(t, "GET", "a"), "1")
+}
+
+// TestWaitersForADataSet: a snapshot of the master can bring what somebody waits
+// for as well.
+func TestWaitersForADataSet(t *testing.T) {
+	send := make(chan struct{})
+	p := newPuppet(t, func(string) string {
+		<-send
+		return syncOf(rdb.Item{Key: []byte("a"), Type: rdb.TypeString, String: []byte("1"), ExpireAt: rdb.NoExpiry})
+	})
+	n := startTake(t, "--replica-read-only", "no")
+	want(t, n.Do(t, "REPLICAOF", "127.0.0.1", p.port()), "OK")
+	w := waiters(t, n, 1, "TAKE b a 0")
+	close(send)
+	receive(t, w[0], "[a 1]")
 }

@@ -86,12 +86,14 @@ func popEvent(from end) string {
 	return "rpop"
 }
 
+var lpopWord, rpopWord = []byte("LPOP"), []byte("RPOP")
+
 // popWord is the command that a pop is on the stream.
 func popWord(from end) []byte {
 	if from == head {
-		return []byte("LPOP")
+		return lpopWord
 	}
-	return []byte("RPOP")
+	return rpopWord
 }
 
 func blpop(ctx *command.Context) { blockingPop(ctx, head) }
