@@ -103,6 +103,17 @@ func BenchmarkList(b *testing.B) {
 }
 
 func BenchmarkZSet(b *testing.B) {
+	b.Run("new members", func(b *testing.B) {
+		st := New(Options{})
+		defer st.Close()
+		rng := rand.New(rand.NewPCG(1, 1))
+		var buf [32]byte
+		for i := range b.N {
+			z := st.DB(0).EditZSet(oneKey)
+			z.Set(strconv.AppendInt(append(buf[:0], "member:"...), int64(i), 10), rng.NormFloat64())
+			z.Close()
+		}
+	})
 	for _, size := range []int{100, 10_000, 1_000_000} {
 		st := New(Options{})
 		rng := rand.New(rand.NewPCG(1, 1))
