@@ -14,8 +14,9 @@ import "slices"
 //     change. The reference that the entry has to the root that it names belongs
 //     to the editor meanwhile.
 //
-// Close writes back. An editor lives in the store: only one of a type is open at
-// a time, and opening it allocates nothing.
+// Close writes back. An editor lives in the store, so that opening it allocates
+// nothing, and only one is open at a time: another one might move the entry that
+// this one knows.
 type editor struct {
 	tree
 	ks   *keyspace
@@ -35,6 +36,10 @@ type editor struct {
 // open looks the key up and tells whether it is there. If it is not, the
 // collection begins as neither form, and it is up to the caller to give it one.
 func (ed *editor) open(db *DB, key []byte, typ Type) (there bool) {
+	if db.st.editing {
+		panic("store: an edit is still open")
+	}
+	db.st.editing = true
 	ks := db.ks
 	ed.begin(ks.a, 0)
 	ed.ks, ed.key, ed.typ = ks, key, typ
@@ -126,6 +131,7 @@ func (ed *editor) close(n int) (emptied bool) {
 		ed.closePacked()
 	}
 	ed.keepScratch()
+	ed.ks.st.editing = false
 	ed.key, ed.packed, ed.ks, ed.slot = nil, nil, nil, slot{}
 	return n == 0 && there
 }

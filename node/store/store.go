@@ -45,6 +45,7 @@ type Store struct {
 		zset ZSetEditor
 		list ListEditor
 	}
+	editing bool   // one of the editors is open
 	scratch []byte // where packed collections are edited that have no room, see editor
 
 	version  uint16 // of the last snapshot
