@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 )
 
@@ -96,6 +97,15 @@ var duplicates = map[Type]string{
 	TypeSet: "Duplicate set members detected", TypeZSet: "Duplicate zset fields detected", TypeHash: "Duplicate hash fields detected",
 }
 
+// duplicate is the error of a name that was there before.
+func (v *value) duplicate(t Type) error {
+	name := clip(string(v.name))
+	if v.form.title != "" {
+		return unsound(v.in.offset(), v.form, fmt.Errorf("%q is there twice", name))
+	}
+	return damaged(v.in.offset(), "%s: %q", duplicates[t], name)
+}
+
 // unique reads all parts of a value, counts them, and makes sure that none is
 // named twice.
 func (v *value) unique(it *Item) error {
@@ -110,7 +120,7 @@ func (v *value) unique(it *Item) error {
 			continue
 		}
 		if _, twice := seen[string(v.name)]; twice {
-			return damaged(v.in.offset(), "%s: %q", duplicates[it.Type], clip(string(v.name)))
+			return v.duplicate(it.Type)
 		}
 		seen[string(v.name)] = struct{}{}
 	}

@@ -158,7 +158,7 @@ func TestOldForms(t *testing.T) {
 // TestOldFormsCutAndDamaged: whatever bytes there are, the reader ends.
 func TestOldFormsCutAndDamaged(t *testing.T) {
 	for _, old := range oldForms() {
-		for i := range min(len(old.value), 600) {
+		for i := range min(len(old.value), 250) {
 			cut := inDump(old.code, old.bare(), old.value[:i])
 			if !old.bare() {
 				if _, err := Load(strings.NewReader(cut), &kept{}, LoadOptions{}); err == nil {

@@ -25,6 +25,7 @@ type value struct {
 
 	left uint64 // parts, where the dump counts them
 	blob []byte // a packed form whose parts are handed on one by one
+	form form   // of it
 	at   int    // of the next one in it
 
 	names names
@@ -59,7 +60,7 @@ func newValue(in *input) *value {
 // read reads a value, or its beginning. errNoElements is one that was read
 // whole and has none.
 func (v *value) read(c code, it *Item) error {
-	v.more, v.err, v.held, v.at = nil, nil, false, 0
+	v.more, v.err, v.held, v.at, v.form = nil, nil, false, 0, form{}
 	return readers[c](v, it)
 }
 
@@ -130,7 +131,7 @@ func (v *value) nonEmpty() error {
 
 // packed reads a collection in one piece.
 func (v *value) packed(f form) (at int64, err error) {
-	at = v.in.offset()
+	at, v.form = v.in.offset(), f
 	v.blob, err = v.in.text(v.blob[:0], f.what)
 	return at, err
 }

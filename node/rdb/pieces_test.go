@@ -140,7 +140,7 @@ func texts(all ...string) [][]byte {
 // than the buffers of reader and writer.
 func collections() []Item {
 	var many [][]byte
-	for i := range 30000 {
+	for i := range 8000 {
 		many = append(many, []byte("member:"+strconv.Itoa(i)))
 	}
 	scores := make([]float64, len(many))
@@ -248,7 +248,7 @@ func TestPartsThatNobodyTakes(t *testing.T) {
 		if err != nil || len(l.keys) != len(collections()) || sum.Keys != int64(len(l.keys)) {
 			t.Errorf("%d parts taken: %d keys, %v", take, len(l.keys), err)
 		}
-		cut := dump[:bytes.Index(dump, []byte("member:29000"))]
+		cut := dump[:bytes.Index(dump, []byte("member:7900"))]
 		_, err = Load(bytes.NewReader(cut), &lazy{take: take}, LoadOptions{})
 		var bad *FormatError
 		if !errors.As(err, &bad) || bad.Offset != int64(len(cut)) || !strings.Contains(err.Error(), `(key "hash" of database 0)`) {
@@ -286,9 +286,9 @@ func TestMiscounted(t *testing.T) {
 // TestLargeCollectionIsNotHeld: neither side keeps what passes through it.
 func TestLargeCollectionIsNotHeld(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 60 MB through a pipe")
+		t.Skip("writes 40 MB through a pipe")
 	}
-	const n = 3_000_000
+	const n = 1_000_000
 	name := []byte("a field of some length:0000000")
 	fields := func(yield func(field, val []byte) bool) {
 		for i := range n {

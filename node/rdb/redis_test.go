@@ -192,17 +192,18 @@ func TestRestoreRefusals(t *testing.T) {
 		payload []byte
 		footer  bool // refused for its footer
 	}{
-		"nothing":          {nil, true},
-		"a footer alone":   {whole[len(whole)-footerSize:], true},
-		"a wrong checksum": {append(bytes.Clone(whole[:len(whole)-1]), 0x55), true},
-		"a newer version":  {footed(long, newestVersion+1), true},
-		"bytes left over":  {footed(append(bytes.Clone(long), 'x'), 10), false},
-		"a cut value":      {footed(long[:len(long)-1], 10), false},
-		"another type":     {footed([]byte{15, 0}, 10), false},
-		"no ziplist":       {footed([]byte{13, 0}, 10), false},
-		"an empty hash":    {footed([]byte{4, 0}, 10), false},
-		"a field twice":    {footed([]byte("\x04\x02\x01a\x01b\x01a\x01c"), 10), false},
-		"a member twice":   {footed([]byte("\x02\x03\x01a\x01b\x01a"), 10), false},
+		"nothing":                    {nil, true},
+		"a footer alone":             {whole[len(whole)-footerSize:], true},
+		"a wrong checksum":           {append(bytes.Clone(whole[:len(whole)-1]), 0x55), true},
+		"a newer version":            {footed(long, newestVersion+1), true},
+		"bytes left over":            {footed(append(bytes.Clone(long), 'x'), 10), false},
+		"a cut value":                {footed(long[:len(long)-1], 10), false},
+		"another type":               {footed([]byte{15, 0}, 10), false},
+		"no ziplist":                 {footed([]byte{13, 0}, 10), false},
+		"an empty hash":              {footed([]byte{4, 0}, 10), false},
+		"a field twice":              {footed([]byte("\x04\x02\x01a\x01b\x01a\x01c"), 10), false},
+		"a field twice in a ziplist": {footed([]byte("\x0d\x17"+ziplist("\x01a", "\x01b", "\x01a", "\x01c")), 10), false},
+		"a member twice":             {footed([]byte("\x02\x03\x01a\x01b\x01a"), 10), false},
 	} {
 		err := Restore(c.payload, &Item{}, false)
 		if err == nil || errors.Is(err, ErrDumpFooter) != c.footer {
