@@ -3,11 +3,7 @@
 
 package store
 
-import (
-	"unsafe"
-
-	"github.com/espalier-io/espalier/node/listpack"
-)
+import "unsafe"
 
 // listLeaf is a leaf of a list. Behind the block's header a kindListLeaf has a
 // listpack, whose first four bytes tell its length, and a kindListPlain the
@@ -27,14 +23,6 @@ func (l listLeaf) bytes() []byte {
 		return bytesAt(unsafe.Add(l.p, plainHeader), n)
 	}
 	return bytesAt(unsafe.Add(l.p, valueHeader), n)
-}
-
-// len returns the number of elements.
-func (l listLeaf) len() int {
-	if l.plain() {
-		return 1
-	}
-	return listpack.Len(l.bytes())
 }
 
 // room returns the listpack with what its block has left as capacity.
