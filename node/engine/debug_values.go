@@ -146,7 +146,7 @@ func (e *Engine) Dumping() command.Dumping {
 
 // PayloadRefused logs why RESTORE did not take a payload (command.Host).
 func (e *Engine) PayloadRefused(reason error) {
-	e.log.Warningf("RESTORE was refused: %v", reason)
+	e.log.Warningf("RESTORE was refused, payload integrity check failed: %v", reason)
 }
 
 // limits are those up to which collections stay packed.

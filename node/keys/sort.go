@@ -222,28 +222,34 @@ func (s *sorting) sort() bool {
 	if !numbers {
 		return false
 	}
-	order := s.compareScores
 	if s.alpha {
-		order = s.compareTexts
+		slices.SortFunc(s.elements, func(a, b sorted) int { return s.order(s.compareTexts(&a, &b), &a, &b) })
+	} else {
+		slices.SortFunc(s.elements, func(a, b sorted) int { return s.order(s.compareScores(&a, &b), &a, &b) })
 	}
-	slices.SortFunc(s.elements, func(a, b sorted) int {
-		c := order(&a, &b)
-		if s.desc {
-			c = -c
-		}
-		if c == 0 { // as they came
-			c = cmp.Compare(a.element.from, b.element.from)
-		}
-		return c
-	})
 	return true
+}
+
+// order turns a comparison around for DESC, and leaves equal elements as they
+// came.
+func (s *sorting) order(c int, a, b *sorted) int {
+	switch {
+	case c == 0:
+		return cmp.Compare(a.element.from, b.element.from)
+	case s.desc:
+		return -c
+	}
+	return c
 }
 
 // compareScores orders equal scores by their elements, so that the result is
 // the same everywhere.
 func (s *sorting) compareScores(a, b *sorted) int {
-	if c := cmp.Compare(a.score, b.score); c != 0 {
-		return c
+	switch {
+	case a.score < b.score:
+		return -1
+	case a.score > b.score:
+		return 1
 	}
 	return bytes.Compare(s.bytes(a.element), s.bytes(b.element))
 }
