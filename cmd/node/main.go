@@ -11,6 +11,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
@@ -188,6 +189,11 @@ func (n *node) listen() error {
 	}
 	if err := n.server.Listen(cfg.Bind, cfg.Port); err != nil {
 		return fmt.Errorf("%w\nFailed listening on port %d (TCP), aborting.", err, cfg.Port)
+	}
+	if cfg.UnixSocket != "" {
+		if err := n.server.ListenUnix(cfg.Path(cfg.UnixSocket), fs.FileMode(cfg.UnixSocketPerm)); err != nil {
+			return err
+		}
 	}
 	n.engine.ServeStats(n.server.Stats)
 	relisten := func(failure string) func(*config.Config) error {

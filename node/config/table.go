@@ -20,6 +20,8 @@ func networkDirectives() []directive {
 		optionalStr("bind-source-addr", func(v *Values) *string { return &v.BindSourceAddr }),
 		yesNo("protected-mode", true, func(v *Values) *bool { return &v.ProtectedMode }),
 		num("port", 0, 65535, 6379, func(v *Values) *int { return &v.Port }),
+		optionalStr("unixsocket", func(v *Values) *string { return &v.UnixSocket }).with(immutable),
+		num("unixsocketperm", 0, 0o777, 0, func(v *Values) *int { return &v.UnixSocketPerm }).in(octal).asUnsigned().with(immutable),
 		num("tcp-backlog", 0, maxInt, 511, func(v *Values) *int { return &v.TCPBacklog }).with(immutable),
 		period("tcp-keepalive", time.Second, 0, maxInt, 300, func(v *Values) *time.Duration { return &v.TCPKeepalive }),
 		period("timeout", time.Second, 0, maxInt, 0, func(v *Values) *time.Duration { return &v.ClientTimeout }),

@@ -16,6 +16,8 @@ type Values struct {
 	Port                   int
 	Bind                   []string // as written: "*", "-::*", host names; a leading "-" means "if it exists here"
 	BindSourceAddr         string
+	UnixSocket             string // path, "": none
+	UnixSocketPerm         int    // permission bits, 0: as the umask leaves them
 	ProtectedMode          bool
 	TCPBacklog             int
 	TCPKeepalive           time.Duration // 0: off
