@@ -40,7 +40,6 @@ func (s *Store) audit(batch *Batch) error {
 	}
 	for _, h := range s.a.doomed {
 		a.refer(h)
-		a.blocks[h]-- // the last reference is gone
 	}
 	return a.finish()
 }

@@ -143,9 +143,9 @@ func (a *arena) estimate(h handle) int {
 	return size
 }
 
-// sweepSteps is how many blocks of trees that are gone are freed with each
-// further one: about what fits between two commands unnoticed.
-const sweepSteps = 32
+// sweepSteps is how many leaves of trees that are gone are freed with each
+// further one, so that many deletions do not outrun Reclaim.
+const sweepSteps = 8
 
 // doom has a tree freed whose root has no reference any more.
 func (a *arena) doom(h handle) {
