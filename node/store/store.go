@@ -77,6 +77,9 @@ func New(o Options) *Store {
 // SetMaxValue changes the limit of a value, in bytes (proto-max-bulk-len).
 func (s *Store) SetMaxValue(n int) { s.max = n }
 
+// MaxValue returns that limit.
+func (s *Store) MaxValue() int { return s.max }
+
 // NumDBs returns the number of databases.
 func (s *Store) NumDBs() int { return len(s.dbs) }
 

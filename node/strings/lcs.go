@@ -5,7 +5,6 @@ package strings
 
 import (
 	"bytes"
-	"math"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/resp"
@@ -48,8 +47,8 @@ func lcs(ctx *command.Context) {
 		ctx.Error("ERR If you want both the length and indexes, please just use IDX.")
 		return
 	}
-	if uint64(len(a)+1)*uint64(len(b)+1) > math.MaxUint32 {
-		ctx.Error("ERR String too long for LCS")
+	if table := cellSize * uint64(len(a)+1) * uint64(len(b)+1); table > uint64(ctx.Store.MaxValue()) {
+		ctx.Error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
 		return
 	}
 	text, matches := common(a, b)
@@ -62,6 +61,10 @@ func lcs(ctx *command.Context) {
 		ctx.Reply.Bulk(text)
 	}
 }
+
+// cellSize is what a cell of the table takes, in bytes; there is one for each pair
+// of bytes.
+const cellSize = 4
 
 // lcsOperands copies both strings: a later lookup may end the validity of an
 // earlier one.

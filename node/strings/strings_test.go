@@ -240,6 +240,9 @@ func TestLCS(t *testing.T) {
 		LCS key1 key2 IDX LEN
 		LCS key1 key2 FOO
 		LCS key1 key2 MINMATCHLEN
+		SETRANGE large 60000 x
+		LCS large large
+		LCS large key1 LEN
 		LCS key1 nope
 		LCS nope nope2 IDX
 		LCS key1 key2 IDX MINMATCHLEN x
