@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/espalier-io/espalier/node/resp"
 	"github.com/espalier-io/espalier/node/store"
 )
 
@@ -15,6 +16,9 @@ import (
 // when the whole text is one. exact is false where it is too large or too small
 // for a float64; it is then infinite or zero. NaN is no number.
 func parseNumber(b []byte) (f float64, exact, ok bool) {
+	if n, isInt := resp.ParseInt(b); isInt {
+		return float64(n), true, true
+	}
 	if bytes.IndexByte(b, '_') >= 0 { // a digit separator in Go only
 		return 0, false, false
 	}
