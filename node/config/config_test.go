@@ -76,7 +76,8 @@ func TestSetRefusals(t *testing.T) {
 		{[]string{"replica-read-only", "no", "slave-read-only", "no"}, Client{}, "ERR CONFIG SET failed (possibly related to argument 'slave-read-only') - duplicate parameter"},
 		{[]string{"repl-diskless-load", "swapdb"}, Client{Loading: true}, "LOADING Redis is loading the dataset in memory"},
 		{[]string{"SLAVE-read-only", "maybe"}, Client{}, "ERR CONFIG SET failed (possibly related to argument 'slave-read-only') - argument must be 'yes' or 'no'"},
-		{[]string{"appendonly", "yes"}, Client{}, "ERR CONFIG SET failed (possibly related to argument 'appendonly') - appendonly yes is not supported by this node: the node does not write an AOF; use save points or replicas"},
+		{[]string{"appendonly", "yes"}, Client{Loading: true}, "LOADING Redis is loading the dataset in memory"},
+		{[]string{"appendfsync", "sometimes"}, Client{}, "ERR CONFIG SET failed (possibly related to argument 'appendfsync') - argument(s) must be one of the following: everysec, always, no"},
 	} {
 		conf := New()
 		before := conf.Get("*")

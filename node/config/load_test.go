@@ -91,7 +91,6 @@ func TestInclude(t *testing.T) {
 // TestRefusedAloud: what would be dangerous to accept without effect.
 func TestRefusedAloud(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"appendonly yes", "appendonly yes is not supported by this node"},
 		{"cluster-enabled yes", "cluster-enabled yes is not supported by this node"},
 		{"tls-port 6380", "tls-port is not supported by this node"},
 		{"tls-replication yes", "tls-replication yes is not supported by this node"},
@@ -107,7 +106,7 @@ func TestRefusedAloud(t *testing.T) {
 			t.Errorf("%q: %v", c.text, err)
 		}
 	}
-	for _, text := range []string{"appendonly no", "cluster-enabled no", "tls-port 0", "aclfile \"\"", "daemonize yes",
+	for _, text := range []string{"appendonly yes", "cluster-enabled no", "tls-port 0", "aclfile \"\"", "daemonize yes",
 		"managed yes\nadmin-port 8080\nadmin-token-file /t\nmanaged-group-id g\nadmin-bind 127.0.0.1"} {
 		if _, err := FromText(text); err != nil {
 			t.Errorf("%q: %v", text, err)

@@ -77,7 +77,7 @@ func TestSetAgainstRedis(t *testing.T) {
 	skipped := map[string]string{
 		"bind": "listens", "port": "listens", "unixsocket": "is the test's own", "dir": "is protected",
 		"maxclients": "is bounded by the machine in Redis", "watchdog-period": "ends the server if it is slow",
-		"appendonly": "is refused", "tls-replication": "is refused", "cluster-enabled": "is refused", "oom-score-adj": "needs privileges",
+		"appendonly": "writes files", "tls-replication": "is refused", "cluster-enabled": "is refused", "oom-score-adj": "needs privileges",
 		"oom-score-adj-values": "needs privileges", "activedefrag": "depends on Redis's allocator", "requirepass": "locks the test out",
 		"latency-tracking-info-percentiles": "is emptied by a wrong value in Redis",
 		"maxmemory":                         "evicts", "loading-process-events-interval-bytes": "is an int in Redis",

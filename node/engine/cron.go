@@ -50,6 +50,7 @@ func (e *Engine) tick() {
 	e.store.SetClock(e.now)
 	e.store.Reclaim(reclaimSlice)
 	e.local.cycle(e)
+	e.aof.cron()
 	e.savingCron()
 	e.shutdownCron()
 	e.managed.publish()
@@ -65,4 +66,5 @@ func (e *Engine) eachSecond(now time.Time) {
 	e.limitHeap()
 	e.sessionCron()
 	e.replicationCron(now)
+	e.aof.eachSecond()
 }

@@ -40,6 +40,7 @@ var debugSubs = map[string]struct {
 	least, most int
 	run         func(*Engine, *command.Context)
 }{
+	"AOF-FLUSH-SLEEP":              {1, 1, (*Engine).debugFlushSleep},
 	"CHANGE-REPL-ID":               {0, 0, (*Engine).debugChangeReplID},
 	"DIGEST":                       {0, 0, (*Engine).debugDigest},
 	"DIGEST-VALUE":                 {0, -1, (*Engine).debugDigestValue},
@@ -48,6 +49,7 @@ var debugSubs = map[string]struct {
 	"HTSTATS":                      {1, 1, (*Engine).debugTableStats},
 	"HTSTATS-KEY":                  {1, 1, (*Engine).debugValueTableStats},
 	"LISTPACK":                     {1, 1, (*Engine).debugListpack},
+	"LOADAOF":                      {0, 0, (*Engine).debugLoadAOFCommand},
 	"LOG":                          {1, 1, (*Engine).debugLog},
 	"OBJECT":                       {1, 1, (*Engine).debugObject},
 	"PAUSE-CRON":                   {1, 1, func(e *Engine, ctx *command.Context) { debugSwitch(ctx, &e.debugging.cronPaused) }},
@@ -64,6 +66,8 @@ var debugSubs = map[string]struct {
 }
 
 var debugHelp = []string{
+	"AOF-FLUSH-SLEEP <microseconds>",
+	"    Slow down every write to the AOF.",
 	"CHANGE-REPL-ID",
 	"    Draw new replication ids: replicas then need a full sync.",
 	"DIGEST",
@@ -78,6 +82,8 @@ var debugHelp = []string{
 	"    Describe the table of a large hash, set or sorted set.",
 	"LISTPACK <key>",
 	"    Write the elements of a listpack into the log.",
+	"LOADAOF",
+	"    Write what waits for the AOF, forget the data set and load the AOF.",
 	"LOG <message>",
 	"    Write <message> into the log.",
 	"OBJECT <key>",

@@ -47,7 +47,7 @@ func (r *replication) performDownstream(effect repl.Effect) {
 	case repl.Feed:
 		if d := r.replicas[e.Peer]; d != nil {
 			d.streaming = true
-			d.send(streamSegment{e.From})
+			d.send(streamSegment{e.From, &r.e.aof})
 		}
 	case repl.Forget:
 		r.forget(e.ID)
@@ -236,8 +236,15 @@ func (s *rawSegment) peek(dst [][]byte) ([][]byte, bool) {
 
 func (s *rawSegment) advance(n int) { s.rest = s.rest[n:] }
 
-// streamSegment is the replication stream; it never ends.
-type streamSegment struct{ *repl.Cursor }
+// streamSegment is the replication stream, as far as the append-only file lets
+// it through; it never ends.
+type streamSegment struct {
+	*repl.Cursor
+	gate *appendOnly
+}
 
-func (s streamSegment) peek(dst [][]byte) ([][]byte, bool) { return s.Peek(dst), false }
-func (s streamSegment) advance(n int)                      { s.Advance(n) }
+func (s streamSegment) peek(dst [][]byte) ([][]byte, bool) {
+	return s.gate.through(s.Peek(dst), s.Offset()), false
+}
+
+func (s streamSegment) advance(n int) { s.Advance(n) }

@@ -10,7 +10,8 @@
 // set (the cron, the link to a master, a snapshot's slices, the control API)
 // takes the same lock. Unless its comment says otherwise, a method of this
 // package is called with the lock held. Nothing that waits for a disk or a
-// network holds it, but SAVE, SHUTDOWN's last save and DEBUG, which mean to.
+// network holds it, but SAVE, SHUTDOWN's last save, turning the append-only file
+// off, and DEBUG, which mean to.
 //
 // A call runs through: Session.Execute → the gates (gates.go: may this session
 // run this command now?) → the handler → the stream unit (propagate.go).
@@ -20,7 +21,7 @@
 // Start reading at Engine, then dispatch.go. Then, as needed: sessions and what
 // makes them wait (session.go, blocking.go, waiting.go, transaction.go); what goes on by
 // itself (cron.go, expiry.go); the disk (snapshot.go, save.go, loading.go,
-// shutdown.go); replication (replication.go names its files) and the operator's
+// shutdown.go; aof.go for the append-only file); replication (replication.go names its files) and the operator's
 // word (managed.go).
 package engine
 
@@ -31,6 +32,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/espalier-io/espalier/node/aof"
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/info"
@@ -93,6 +95,8 @@ type Engine struct {
 	snapshot *snapshotJob // the one in progress
 	saving   saving
 	shutdown shutdown
+	aof      appendOnly
+	disk     aof.FS // of the append-only file
 
 	exits       chan int    // exit codes; the first one counts
 	interrupted atomic.Bool // SIGINT came once
@@ -115,6 +119,7 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 		sessions:  make(map[int64]*Session),
 		stop:      make(chan struct{}),
 		exits:     make(chan int, 1),
+		disk:      aof.Disk,
 	}
 	e.readClock()
 	e.store = e.newStore()
@@ -128,6 +133,7 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 	}
 	e.replication.init(e)
 	e.managed.init(e)
+	e.aof.init(e)
 	e.buildTable(families)
 	e.registerInfo()
 	e.watchConfig()
@@ -189,6 +195,7 @@ func (e *Engine) BatchEnd() {
 func (e *Engine) readClock() {
 	t := time.Now()
 	e.now = t.UnixMilli()
+	e.aof.endBatch()
 	e.clock = int64(t.Sub(e.startedAt))
 	e.stopwatch.mark = e.clock
 }
@@ -229,3 +236,7 @@ func (e *Engine) Stop() {
 	e.Unlock()
 	e.done.Wait()
 }
+	log := e.aof.log
+
+// UseDisk puts another file layer under the append-only file. Called before Load.
+func (e *Engine) UseDisk(disk aof.FS) { e.disk = disk }

@@ -87,6 +87,8 @@ func (e *Engine) refuseWrite(flags command.Flags) string {
 	switch {
 	case e.saving.lastFailed && e.savingBarsWrites():
 		return errMisconf
+	case e.aof.mode != appendOff && e.aof.refusal() != "":
+		return e.aof.refusal()
 	case flags&command.Write == 0:
 	case !e.replication.enoughGoodReplicas():
 		return errNoReplicas

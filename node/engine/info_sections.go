@@ -23,7 +23,7 @@ var Version = "dev"
 
 // registerInfo names the sections of INFO, in Redis's order. What a field means
 // where we work differently: nothing is forked, so the cow and fork fields are
-// those of snapshots; figures of allocators, scripts and an AOF that we do not
+// those of snapshots; figures of allocators, and of scripts that we do not
 // have are left out, but for those that tools rely on.
 func (e *Engine) registerInfo() {
 	r := &e.sections
@@ -122,7 +122,7 @@ func (e *Engine) infoMemory(f *info.Fields) {
 	f.Int("mem_clients_slaves", int64(c.replicaMemory))
 	f.Int("mem_clients_normal", int64(c.memory))
 	f.Int("mem_cluster_links", 0)
-	f.Int("mem_aof_buffer", 0)
+	f.Int("mem_aof_buffer", int64(e.aof.status().Buffered))
 	f.Str("mem_allocator", "slabs")
 	f.Bool("active_defrag_running", false)
 	f.Int("lazyfree_pending_objects", int64(mem.Pending))
@@ -150,7 +150,7 @@ func (e *Engine) infoPersistence(f *info.Fields) {
 	f.Int("current_save_keys_processed", keys)
 	f.Int("current_save_keys_total", total)
 	f.Int("rdb_changes_since_last_save", e.dirty)
-	f.Bool("rdb_bgsave_in_progress", e.snapshot != nil)
+	f.Bool("rdb_bgsave_in_progress", e.snapshot != nil && e.snapshot.req.purpose != forAppendOnly)
 	f.Int("rdb_last_save_time", s.lastSave)
 	f.Str("rdb_last_bgsave_status", okOrErr(!s.lastFailed))
 	f.Int("rdb_last_bgsave_time_sec", wholeSeconds(s.lastTook))
@@ -159,26 +159,20 @@ func (e *Engine) infoPersistence(f *info.Fields) {
 	f.Int("rdb_last_cow_size", int64(s.lastAside))
 	f.Int("rdb_last_load_keys_expired", e.lastLoad.expired)
 	f.Int("rdb_last_load_keys_loaded", e.lastLoad.keys)
-	f.Bool("aof_enabled", false)
-	f.Bool("aof_rewrite_in_progress", false)
-	f.Bool("aof_rewrite_scheduled", false)
-	f.Int("aof_last_rewrite_time_sec", -1)
-	f.Int("aof_current_rewrite_time_sec", -1)
-	f.Str("aof_last_bgrewrite_status", "ok")
-	f.Str("aof_last_write_status", "ok")
+	e.aof.info(f)
 }
 
 func (e *Engine) infoLoading(f *info.Fields, l *loading) {
-	read, took := l.read.Load(), time.Since(l.startedAt)
+	read, total, took := l.read.Load(), l.total.Load(), time.Since(l.startedAt)
 	eta := int64(1)
 	if read > 0 {
-		eta = int64(took.Seconds() * float64(l.total-read) / float64(read))
+		eta = int64(took.Seconds() * float64(total-read) / float64(read))
 	}
 	f.Int("loading_start_time", l.startedAt.Unix())
-	f.Int("loading_total_bytes", l.total)
+	f.Int("loading_total_bytes", total)
 	f.Int("loading_rdb_used_mem", 0)
 	f.Int("loading_loaded_bytes", read)
-	f.Float("loading_loaded_perc", 100*float64(read)/float64(max(1, l.total)), 2)
+	f.Float("loading_loaded_perc", 100*float64(read)/float64(max(1, total)), 2)
 	f.Int("loading_eta_seconds", max(0, eta))
 }
 

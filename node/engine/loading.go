@@ -22,7 +22,7 @@ import (
 // read into a store of its own: nobody sees half of it.
 type loading struct {
 	startedAt time.Time
-	total     int64        // bytes
+	total     atomic.Int64 // bytes
 	read      atomic.Int64 // bytes
 }
 
@@ -32,45 +32,74 @@ type lastLoad struct {
 	summary       rdb.Summary
 }
 
-// Load reads the dump that the configuration names, if there is one. Clients
-// can be connected already: they get -LOADING. An error means that the node
-// must not go on, because it would replace what is on the disk by less; its
-// text says where the dump is damaged and what to do. Called without the lock,
-// before Start.
+// Load reads what the configuration names: the append-only file where that is
+// on and there is one, else the dump. Clients can be connected already: they get
+// -LOADING. An error means that the node must not go on, because it would
+// replace what is on the disk by less; its text says where the files are damaged
+// and what to do. Called without the lock, before Start.
 func (e *Engine) Load() error {
 	cfg := e.cfg.Current()
-	path := dumpPath(cfg)
 	progress := &loading{startedAt: time.Now()}
-	if f, err := os.Stat(path); err == nil {
-		progress.total = f.Size()
-	}
 	e.Lock()
 	e.loading = progress
 	e.Unlock()
+	header, err := e.loadData(cfg, progress)
+	if err == nil {
+		err = e.checkOwner(header)
+	}
+	if err == nil && cfg.AppendOnly.Enabled {
+		err = e.openAppendOnly()
+	}
+	e.Lock()
+	defer e.Unlock()
+	e.loading = nil
+	e.managed.publish()
+	return err
+}
 
+// loadData reads the data set. With the append-only file on and none there, the
+// dump is better than nothing, other than in Redis: the node would begin empty,
+// and replace it.
+func (e *Engine) loadData(cfg *config.Values, progress *loading) (rdb.Header, error) {
+	if cfg.AppendOnly.Enabled {
+		if header, found, err := e.loadAppendOnly(cfg, progress); err != nil || found {
+			return header, err
+		}
+	}
+	path := dumpPath(cfg)
+	if f, err := os.Stat(path); err == nil {
+		progress.total.Store(f.Size())
+	}
 	next := e.newStore()
 	h := e.newLoadHandler(next, cfg)
 	sum, err := rdb.LoadFile(path, h, rdb.LoadOptions{Progress: progress.read.Store})
-	absent := errors.Is(err, fs.ErrNotExist)
-
 	e.Lock()
 	defer e.Unlock()
 	e.BatchBegin()
-	e.loading = nil
-	if err != nil && !absent {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		next.Close()
-		return e.loadFailed(path, err)
+		return rdb.Header{}, nil
+	case err != nil:
+		next.Close()
+		return rdb.Header{}, e.loadFailed(path, err)
 	}
-	if !absent {
-		e.adoptStore(next)
-		e.loaded(sum, h)
-		e.log.Noticef("DB loaded from disk: %.3f seconds", time.Since(progress.startedAt).Seconds())
-	}
-	if err := e.managed.loaded(sum.Header); err != nil {
+	e.adoptStore(next)
+	e.loaded(sum, h)
+	e.log.Noticef("DB loaded from disk: %.3f seconds", time.Since(progress.startedAt).Seconds())
+	return sum.Header, nil
+}
+
+// checkOwner stops a managed node that was given another group's directory,
+// before it writes anything into it.
+func (e *Engine) checkOwner(h rdb.Header) error {
+	e.Lock()
+	defer e.Unlock()
+	err := e.managed.loaded(h)
+	if err != nil {
 		e.log.Warningf("%v. Exiting.", err)
-		return err
 	}
-	return nil
+	return err
 }
 
 // loadFailed logs why the node stops and returns it.

@@ -205,6 +205,7 @@ func (m *managed) describe(status *repl.Status) controlapi.State {
 	return s
 }
 
+	e.aof.describe(&s.Persistence)
 func describeLink(s *controlapi.State, up *repl.UpstreamStatus) {
 	if s.Upstream == nil {
 		s.Upstream = &controlapi.Upstream{Host: up.Host, Port: up.Port}

@@ -95,7 +95,7 @@ func (e *Engine) memoryStats(ctx *command.Context) {
 	put("clients.slaves", int64(census.replicaMemory))
 	put("clients.normal", int64(census.memory))
 	put("cluster.links", 0)
-	put("aof.buffer", 0)
+	put("aof.buffer", int64(e.aof.status().Buffered))
 	put("overhead.total", int64(m.overhead))
 	put("keys.count", int64(e.store.Len()))
 	put("keys.bytes-per-key", int64(m.dataset)/int64(max(1, e.store.Len())))

@@ -5,7 +5,11 @@ package engine
 
 import "github.com/espalier-io/espalier/node/command"
 
-const errSaving = "ERR Background save already in progress"
+const (
+	errSaving    = "ERR Background save already in progress"
+	errRewriting = "ERR Another child process is active (AOF?): can't BGSAVE right now. " +
+		"Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
+)
 
 func (e *Engine) persistenceCommands() []command.Spec {
 	const (
@@ -13,6 +17,8 @@ func (e *Engine) persistenceCommands() []command.Spec {
 		flags = command.Admin | command.NoScript | command.NoAsyncLoading
 	)
 	return []command.Spec{
+		{Name: "bgrewriteaof", Arity: 1, Flags: flags, Group: group, Since: "1.0.0",
+			Summary: "Rewrite the append-only file in the background", Complexity: "O(1)", Handler: e.bgRewriteAOF},
 		{Name: "bgsave", Arity: -1, Flags: flags, Group: group, Since: "1.0.0",
 			Summary: "Save the data set to the disk in the background", Complexity: "O(1)", Handler: e.bgSave},
 		{Name: "lastsave", Arity: 1, Flags: command.Loading | command.Stale | command.Fast,
@@ -48,7 +54,9 @@ func (e *Engine) bgSave(ctx *command.Context) {
 		schedule = true
 	}
 	switch {
-	case e.saving.job != nil, e.snapshot != nil && !schedule:
+	case e.aof.rewrite != nil && !schedule && !e.inTx:
+		ctx.Error(errRewriting)
+	case e.saving.job != nil, e.snapshot != nil && !schedule && !e.inTx:
 		ctx.Error(errSaving)
 	case e.snapshot != nil, e.inTx:
 		e.saving.scheduled = true

@@ -29,10 +29,10 @@ var (
 	execCommand  = resp.AppendCommand(nil, "EXEC")
 )
 
-// Propagate appends an effect to the open unit (command.Host). On a replica
-// nothing is: it passes on its master's bytes and originates none.
+// Propagate appends an effect to the open unit (command.Host), where somebody
+// wants it: the stream, which a replica only passes on, or the append-only file.
 func (e *Engine) Propagate(db int, argv [][]byte) {
-	if !e.replication.originates() {
+	if !e.replication.originates() && !e.appends() {
 		return
 	}
 	u := &e.unit
@@ -41,7 +41,7 @@ func (e *Engine) Propagate(db int, argv [][]byte) {
 	u.ops = append(u.ops, op{db: db, start: start, end: len(u.buf)})
 }
 
-// endUnit puts the unit on the stream, unless a transaction is still adding to
+// endUnit puts the unit on the stream and into the append-only file, unless a transaction is still adding to
 // it. Keys that a call found expired (SCAN may find many) belong to nothing
 // that would have to arrive whole.
 func (e *Engine) endUnit() {
@@ -49,17 +49,15 @@ func (e *Engine) endUnit() {
 	if len(u.ops) == 0 || e.inTx {
 		return
 	}
-	e.replication.selectDB(u.ops[0].db)
 	whole := len(u.ops) > 1 && u.expiries < len(u.ops)
 	if whole {
-		e.replication.feed(multiCommand)
+		e.emit(u.ops[0].db, multiCommand)
 	}
 	for _, o := range u.ops {
-		e.replication.selectDB(o.db)
-		e.replication.feed(u.buf[o.start:o.end])
+		e.emit(o.db, u.buf[o.start:o.end])
 	}
 	if whole {
-		e.replication.feed(execCommand)
+		e.emit(u.ops[len(u.ops)-1].db, execCommand)
 	}
 	u.reset()
 }
@@ -88,7 +86,7 @@ var delWord, unlinkWord = []byte("DEL"), []byte("UNLINK")
 // (command.Host).
 func (e *Engine) Expired(db int, key []byte) {
 	e.stats.expired++
-	if e.replication.originates() {
+	if e.replication.originates() || e.appends() {
 		e.unit.expiries++
 	}
 	e.Propagate(db, [][]byte{e.ExpireWord(), key})

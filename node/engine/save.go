@@ -161,6 +161,9 @@ func (e *Engine) cancelSaving() {
 // afterwards. The dump waits for the end of the batch, when the flush is on the
 // stream: its position must not be one at which there was data.
 func (e *Engine) forgetDump() {
+	if e.aof.loading {
+		return // the file that is being replayed has flushed a data set of the past
+	}
 	e.cancelSaving()
 	e.saving.flushed = true
 }

@@ -174,6 +174,11 @@ func (e *Engine) finishShutdown() {
 		e.log.Warningf("There is a child saving an .rdb. Killing it!")
 		e.cancelSaving()
 	}
+	if !e.aof.finish(e.shutdown.flags&config.ShutdownForce != 0) {
+		e.log.Warningf("Errors trying to shut down the server. Check the logs for more information.")
+		e.endShutdown()
+		return
+	}
 	if err := e.finalSave(); err != nil {
 		if e.shutdown.flags&config.ShutdownForce == 0 {
 			e.log.Warningf("Error trying to save the DB, can't exit.")

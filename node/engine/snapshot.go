@@ -33,6 +33,8 @@ type snapshotRequest struct {
 	// header goes in front. The caller fills Replication for the moment of
 	// startSnapshot; the rest is filled in.
 	header rdb.Header
+	// commands asks for the commands that make the data set, in place of a dump.
+	commands bool
 	// sink is called once, in the job's goroutine and without the lock. It
 	// calls encode with the writer that the dump is to go to, and may block in
 	// it: nobody but the snapshot waits.
@@ -47,6 +49,7 @@ type snapshotPurpose int
 const (
 	forDisk snapshotPurpose = iota
 	forReplicas
+	forAppendOnly
 )
 
 // snapshotJob is a snapshot in progress.
@@ -71,6 +74,7 @@ func (e *Engine) startSnapshot(req snapshotRequest) (*snapshotJob, error) {
 		return nil, err
 	}
 	e.snapshot = job
+	e.aof.snapshotting.Store(true)
 	e.done.Go(func() {
 		err := req.sink(job.encode)
 		e.Lock()
@@ -117,6 +121,7 @@ func (j *snapshotJob) end() {
 	j.cut.Close()
 	if j.e.snapshot == j {
 		j.e.snapshot = nil
+		j.e.aof.snapshotting.Store(false)
 	}
 }
 
@@ -168,13 +173,12 @@ func (j *snapshotJob) next(b *store.Batch, limit store.Limit) (more bool) {
 // write encodes the slices that next gives.
 func (j *snapshotJob) write(dst io.Writer, next func(b *store.Batch, more *bool) error, release func(*store.Batch)) error {
 	cfg := j.e.cfg.Current()
-	w := rdb.NewWriter(dst, rdb.WriterOptions{Compress: cfg.RDBCompression, Checksum: cfg.RDBChecksum, Sizes: j.size})
-	if err := w.Header(j.req.header); err != nil {
+	w := j.writer(dst, cfg)
+	if err := w.begin(); err != nil {
 		return err
 	}
 	var (
 		batch store.Batch
-		item  = itemEncoder{usage: j.usage}
 		pause = saveDelay{delay: cfg.RDBKeySaveDelay}
 	)
 	defer release(&batch)
@@ -183,13 +187,22 @@ func (j *snapshotJob) write(dst io.Writer, next func(b *store.Batch, more *bool)
 			return err
 		}
 		for i := range batch.Items {
-			if err := w.Item(item.convert(&batch.Items[i])); err != nil {
+			if err := w.put(&batch.Items[i]); err != nil {
 				return err
 			}
 			pause.afterKey()
 		}
 	}
-	return w.Close()
+	return w.end()
+}
+
+// writer gives the form that the request asks for.
+func (j *snapshotJob) writer(dst io.Writer, cfg *config.Values) itemWriter {
+	if j.req.commands {
+		return newCommandWriter(dst, &j.req.header, cfg)
+	}
+	opts := rdb.WriterOptions{Compress: cfg.RDBCompression, Checksum: cfg.RDBChecksum, Sizes: j.size}
+	return &dumpWriter{w: rdb.NewWriter(dst, opts), item: itemEncoder{usage: j.usage}, header: j.req.header}
 }
 
 // size answers the writer's RESIZEDB.

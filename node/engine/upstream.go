@@ -39,6 +39,8 @@ type masterLink struct {
 
 	// Of the reading goroutine.
 	stream  *repl.Stream // once it flows
+	db      int          // that it has selected behind what was passed on
+	changes bool         // what was executed since is more than signs of life
 	session *Session     // executes it
 	todo    []repl.Effect
 	intake  *intake // of a snapshot
@@ -194,7 +196,7 @@ func (l *masterLink) received(p []byte) {
 // follow begins to execute the stream.
 func (l *masterLink) follow(f repl.Follow) {
 	e := l.e
-	l.stream = repl.NewStream(f.DB)
+	l.stream, l.db = repl.NewStream(f.DB), f.DB
 	s := e.newSession(nil)
 	s.fromMaster, s.authenticated = true, true
 	s.onKill, s.link = l.close, l.conn
@@ -216,6 +218,8 @@ func (l *masterLink) follow(f repl.Follow) {
 // apply executes the whole commands that are there, and passes them on.
 func (l *masterLink) apply() {
 	r := &l.e.replication
+	l.e.aof.muted = true
+	defer func() { l.e.aof.muted = false }()
 	for r.link == l {
 		argv, err := l.stream.Next()
 		if err != nil {
@@ -245,7 +249,13 @@ func (l *masterLink) apply() {
 // passOn counts what was executed and gives it to the replicas, as it came.
 func (l *masterLink) passOn() {
 	r := &l.e.replication
-	r.m.Applied(l.stream.TakeApplied(), l.stream.DB())
+	applied := l.stream.TakeApplied()
+	if l.changes && len(applied) > 0 {
+		l.e.aof.appendStream(applied, l.db, l.stream.DB())
+		l.changes = false
+	}
+	l.db = l.stream.DB()
+	r.m.Applied(applied, l.db)
 	r.m.Heard(r.clock(), r.m.Offset()+int64(l.stream.Unapplied()))
 }
 
@@ -261,6 +271,7 @@ func (l *masterLink) execute(argv [][]byte) (text string) {
 		}
 		return ""
 	}
+	l.changes = l.changes || !fold(argv[0], "PING")
 	failures := e.stats.errorReplies
 	s.Execute(argv)
 	reply := s.reply.Buffer()

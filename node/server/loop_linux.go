@@ -20,9 +20,10 @@ import (
 //     and parse what is complete into the batch (input_linux.go).
 //  3. Take the execution lock: execute the batch, announce connections that
 //     came or went, take the replies. Give the lock back.
-//  4. Write the replies and what sources have (output_linux.go).
+//  4. Wait until the replies may be told: one wait for all of them.
+//  5. Write the replies and what sources have (output_linux.go).
 //
-// When the arena or the batch is full, 3 and 4 are done in between. Input that
+// When the arena or the batch is full, 3 to 5 are done in between. Input that
 // was parsed but not executed, or not even parsed, moves from the arena to a
 // buffer of its connection, so that an idle connection holds none.
 
@@ -229,6 +230,9 @@ func (l *loop) turn() {
 	if len(l.runs)+len(l.arrived)+len(l.departed)+len(l.dirty) > 0 {
 		l.locked()
 	}
+		if !l.server.handler.Settle() {
+			l.dropUntold()
+		}
 	for i := range l.runs {
 		l.settle(&l.runs[i])
 	}
@@ -294,6 +298,16 @@ func (l *loop) announce(first int) (next int) {
 	for next = first; next < len(l.runs) && l.runs[next].first < enough; next++ {
 		if r := &l.runs[next]; !r.conn.gone() {
 			l.batch.announce(r.conn.session, &r.run)
+// dropUntold ends the connections that have something to write: it must not
+// leave.
+func (l *loop) dropUntold() {
+	for _, c := range l.conns {
+		if c != nil && (c.dirty || c.out.bytes > 0 || c.source != nil) {
+			l.drop(c)
+		}
+	}
+}
+
 		}
 	}
 	return next

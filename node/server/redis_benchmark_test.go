@@ -108,10 +108,14 @@ type bareSession struct {
 	reply resp.Writer
 }
 
-func (h *bare) Lock()       { h.mu.Lock() }
-func (h *bare) Unlock()     { h.mu.Unlock() }
-func (h *bare) BatchBegin() {}
-func (h *bare) BatchEnd()   {}
+func (h *bare) Lock()        { h.mu.Lock() }
+func (h *bare) Unlock()      { h.mu.Unlock() }
+func (h *bare) BatchBegin()  {}
+func (h *bare) BatchEnd()    {}
+func (h *bare) Settle() bool { return true }
+
+func (h *bare) Guarded() uint64 { return 0 }
+func (h *bare) Release() bool   { return true }
 
 func (h *bare) Connected(Conn) (Session, error) { return &bareSession{bare: h}, nil }
 

@@ -15,6 +15,7 @@
 //   - The requests of a connection are executed in their order, one at a time.
 //     Replies leave in the order in which the session appended them; a Source's
 //     bytes come after the replies that were there before Attach.
+//   - Nothing leaves before Handler.Settle has allowed it.
 //   - A session is touched under the execution lock only, a connection's
 //     buffers by its owner only. What others want of a connection (Conn) is a
 //     note to the owner: it never blocks and needs no lock.
@@ -41,6 +42,11 @@ type Handler interface {
 	// the lock, apart from TakeReplies.
 	BatchBegin()
 	BatchEnd()
+	// Settle, called without the lock, waits until what was executed so far may
+	// be told to anybody: under appendfsync always, until it is on the disk. It
+	// comes before every write of replies and of a Source's bytes. False means
+	// that nothing may be told: the connections end instead.
+	Settle() bool
 	// Connected admits a new connection. An error refuses it; its text, which
 	// begins with the error's code, is sent before the connection is closed.
 	Connected(Conn) (Session, error)

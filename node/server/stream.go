@@ -355,6 +355,9 @@ func (c *stream) writeLoop() {
 		if more {
 			c.note(noteFlush)
 		}
+		if !c.server.handler.Settle() {
+			return
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,13 @@ type toy struct {
 	password string // "": none
 	changed  sync.Cond
 
+	mute    bool // nothing may be told any more
+	settled atomic.Int64
+
 	connected, disconnected, keepAlives, batches, woken int
+
+	guarded  atomic.Uint64
+	withheld atomic.Bool
 }
 
 type toySession struct {
@@ -57,6 +64,14 @@ func (h *toy) Lock() {
 	h.locked = true
 }
 
+// Settle may not be called under the lock.
+func (h *toy) Settle() bool {
+	h.settled.Add(1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.mute
+}
+
 func (h *toy) Unlock() {
 	h.locked = false
 	h.changed.Broadcast()
@@ -68,6 +83,10 @@ func (h *toy) BatchBegin() {
 	h.inBatch = true
 	h.batches++
 }
+
+func (h *toy) Guarded() uint64 { return h.guarded.Load() }
+
+func (h *toy) Release() bool { return !h.withheld.Load() }
 
 func (h *toy) BatchEnd() {
 	h.expect(h.locked && h.inBatch, "BatchEnd in the wrong place")
@@ -199,6 +218,9 @@ func (s *toySession) Execute(argv [][]byte) Verdict {
 	case "BIG": // a reply of so many bytes
 		n, _ := strconv.Atoi(string(argv[1]))
 		w.Bulk(bytes.Repeat([]byte("x"), n))
+	case "GUARDED":
+		s.toy.guarded.Add(1)
+		w.OK()
 	case "ARGS":
 		w.Int(int64(len(argv)))
 	case "NAME":
