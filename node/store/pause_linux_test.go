@@ -39,26 +39,7 @@ func TestNoLongPauses(t *testing.T) {
 	const keys = 600_000
 	var key [16]byte
 	var value [32]byte
-	measure := func(name string, op func(i int)) (rare, worst time.Duration) {
-		times := make([]time.Duration, keys)
-		last := threadTime(t)
-		for i := range times {
-			op(i)
-			now := threadTime(t)
-			times[i] = now - last
-			last = now
-		}
-		slices.Sort(times)
-		rare, worst = times[keys-keys/10_000], times[keys-1]
-		t.Logf("%s: median %v, 99.99th percentile %v, worst %v", name, times[keys/2], rare, worst)
-		return rare, worst
-	}
-	idle, _ := measure("nothing", func(int) {})
-	run := func(name string, op func(i int)) {
-		if rare, worst := measure(name, op); rare > idle+50*time.Microsecond || worst > 5*time.Millisecond {
-			t.Errorf("%s: 99.99th percentile %v, worst %v", name, rare, worst)
-		}
-	}
+	run := pauses(t, keys)
 	set := func(i int) {
 		benchKey(key[:], i)
 		if _, err := db.SetText(key[:], value[:], false); err != nil {
@@ -75,6 +56,71 @@ func TestNoLongPauses(t *testing.T) {
 			t.Fatal("a key is missing")
 		}
 	})
+}
+
+// pauses returns a function that measures so many operations, one by one, and
+// fails if one in ten thousand, or one at all, takes too long.
+func pauses(t *testing.T, ops int) (run func(name string, op func(i int))) {
+	measure := func(name string, op func(i int)) (rare, worst time.Duration) {
+		times := make([]time.Duration, ops)
+		last := threadTime(t)
+		for i := range times {
+			op(i)
+			now := threadTime(t)
+			times[i] = now - last
+			last = now
+		}
+		slices.Sort(times)
+		rare, worst = times[ops-ops/10_000], times[ops-1]
+		t.Logf("%s: median %v, 99.99th percentile %v, worst %v", name, times[ops/2], rare, worst)
+		return rare, worst
+	}
+	idle, _ := measure("nothing", func(int) {})
+	return func(name string, op func(i int)) {
+		if rare, worst := measure(name, op); rare > idle+50*time.Microsecond || worst > 5*time.Millisecond {
+			t.Errorf("%s: 99.99th percentile %v, worst %v", name, rare, worst)
+		}
+	}
+}
+
+// Nor does any operation on one field of a large hash, a snapshot of it or not.
+func TestNoLongPausesOfLargeHash(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	st := New(Options{})
+	defer st.Close()
+	const fields = 300_000
+	key := []byte("hash")
+	var name [16]byte
+	var value [32]byte
+	run := pauses(t, fields)
+	set := func(i int) {
+		benchKey(name[:], i)
+		h := st.DB(0).EditHash(key)
+		h.Set(name[:], value[:])
+		h.Close()
+	}
+	run("insert", set)
+	sn := mustSnapshot(t, st)
+	run("overwrite, all copied", set)
+	sn.Close()
+	run("delete", func(i int) {
+		benchKey(name[:], i)
+		h := st.DB(0).EditHash(key)
+		if !h.Delete(name[:]) {
+			t.Fatal("a field is missing")
+		}
+		h.Close()
+	})
+	for i := range fields {
+		set(i)
+	}
+	start := threadTime(t)
+	st.DB(0).Delete(key)
+	if took := threadTime(t) - start; took > 2*time.Millisecond {
+		t.Errorf("DEL took %v", took)
+	}
 }
 
 // FLUSHALL and the cut of a snapshot take constant time.
