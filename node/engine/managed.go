@@ -242,14 +242,7 @@ func (m *managed) acceptable() repl.Grant {
 // process. Where that fails, the directory stays without an identity, which an
 // operator sees and takes for what it is: not durable.
 func (m *managed) identify() {
-	m.identifying.Lock()
-	defer m.identifying.Unlock()
-	e := m.e
-	e.Lock()
-	dir, had, want := e.cfg.Dir, m.identity, identity{GroupID: m.guard.GroupID(), DirID: m.identity.DirID, Promised: m.guard.Promised()}
-	kept := len(e.cfg.Save) > 0 || e.cfg.AppendOnly.Enabled
-	e.Unlock()
-	if !kept || want == had {
+	if len(m.e.cfg.Save) == 0 && !m.e.cfg.AppendOnly.Enabled || m.identity.GroupID == m.guard.GroupID() {
 		return
 	}
 	id, err := writeIdentity(m.e.cfg.Dir, m.guard.GroupID())

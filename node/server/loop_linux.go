@@ -229,10 +229,10 @@ func (l *loop) turn() {
 	l.takeNotes()
 	if len(l.runs)+len(l.arrived)+len(l.departed)+len(l.dirty) > 0 {
 		l.locked()
-	}
 		if !l.server.handler.Settle() {
 			l.dropUntold()
 		}
+	}
 	for i := range l.runs {
 		l.settle(&l.runs[i])
 	}
@@ -291,13 +291,6 @@ func (l *loop) locked() {
 	h.Unlock()
 }
 
-// announce shows their sessions the requests of the runs from first on, until
-// it is enough for now, and returns the first run that it left.
-func (l *loop) announce(first int) (next int) {
-	enough := l.runs[first].first + announced
-	for next = first; next < len(l.runs) && l.runs[next].first < enough; next++ {
-		if r := &l.runs[next]; !r.conn.gone() {
-			l.batch.announce(r.conn.session, &r.run)
 // dropUntold ends the connections that have something to write: it must not
 // leave.
 func (l *loop) dropUntold() {
@@ -308,6 +301,13 @@ func (l *loop) dropUntold() {
 	}
 }
 
+// announce shows their sessions the requests of the runs from first on, until
+// it is enough for now, and returns the first run that it left.
+func (l *loop) announce(first int) (next int) {
+	enough := l.runs[first].first + announced
+	for next = first; next < len(l.runs) && l.runs[next].first < enough; next++ {
+		if r := &l.runs[next]; !r.conn.gone() {
+			l.batch.announce(r.conn.session, &r.run)
 		}
 	}
 	return next
