@@ -227,3 +227,36 @@ func TestListsHaveRedisNodes(t *testing.T) {
 		})
 	}
 }
+
+// Elements of just the sizes at which a node is full, or not yet.
+func TestListNodesAtTheLimits(t *testing.T) {
+	redis := redistest.Start(t, t.TempDir(), "--rdbcompression", "no")
+	st := New(Options{})
+	defer st.Close()
+	for _, c := range []struct{ fill, limit int }{{-1, 4 << 10}, {-2, 8 << 10}, {-3, 16 << 10}, {-4, 32 << 10}, {-5, 64 << 10}, {2, 8 << 10}} {
+		redis.Do("CONFIG", "SET", "list-max-listpack-size", strconv.Itoa(c.fill))
+		limits := DefaultLimits
+		limits.ListNode = c.fill
+		st.SetLimits(limits)
+		for size := c.limit - 40; size < c.limit+4; size++ {
+			redis.Do("DEL", "list")
+			st.DB(0).Delete([]byte("list"))
+			p := &listPair{t: t, redis: redis, db: st.DB(0), rng: rand.New(rand.NewPCG(1, 1))}
+			large, small := strings.Repeat("e", size), "small"
+			p.do("RPUSH", small, large, small)
+			p.do("LPUSH", small)
+			p.do("LINSERT", "AFTER", small, "7")
+			p.do("LINSERT", "BEFORE", large, "-70000")
+			p.edit(func(l *ListEditor) {
+				l.PushTail([]byte(small))
+				l.PushTail([]byte(large))
+				l.PushTail([]byte(small))
+				l.PushHead([]byte(small))
+				l.InsertAfter(0, []byte("7"))
+				l.Insert(3, []byte("-70000"))
+			})
+			p.model = []string{small, "7", small, "-70000", large, small}
+			p.compare()
+		}
+	}
+}

@@ -107,7 +107,7 @@ func (z ZSet) Ascend(rank int) iter.Seq2[[]byte, float64] {
 func (z ZSet) Descend(rank int) iter.Seq2[[]byte, float64] {
 	return func(yield func([]byte, float64) bool) {
 		switch {
-		case rank < 0 || z.Len() == 0:
+		case rank < 0 || rank >= z.Len():
 		case z.packed != nil:
 			lp := packedZSet(z.packed)
 			for off := lp.seek(rank); off >= 0; off = lp.prev(off) {
