@@ -190,12 +190,12 @@ func (e *Engine) BatchEnd() {
 	e.stopwatch.settle(e)
 	e.saveAfterFlush()
 	e.flushReplicas()
+	e.aof.endBatch()
 }
 
 func (e *Engine) readClock() {
 	t := time.Now()
 	e.now = t.UnixMilli()
-	e.aof.endBatch()
 	e.clock = int64(t.Sub(e.startedAt))
 	e.stopwatch.mark = e.clock
 }
@@ -233,10 +233,13 @@ func (e *Engine) Stop() {
 	close(e.stop)
 	e.Lock()
 	e.replication.stop()
+	log := e.aof.log
 	e.Unlock()
 	e.done.Wait()
+	if log != nil {
+		_ = log.Close() // the process ends, or a test: SHUTDOWN has told what there was to tell
+	}
 }
-	log := e.aof.log
 
 // UseDisk puts another file layer under the append-only file. Called before Load.
 func (e *Engine) UseDisk(disk aof.FS) { e.disk = disk }

@@ -184,6 +184,7 @@ func (m *managed) describe(status *repl.Status) controlapi.State {
 			DirID:   m.identity.DirID,
 		},
 	}
+	e.aof.describe(&s.Persistence)
 	if status.History.SecondOffset > 0 {
 		s.Replid2, s.Offset2 = status.History.Replid2, status.History.SecondOffset
 	}
@@ -205,7 +206,6 @@ func (m *managed) describe(status *repl.Status) controlapi.State {
 	return s
 }
 
-	e.aof.describe(&s.Persistence)
 func describeLink(s *controlapi.State, up *repl.UpstreamStatus) {
 	if s.Upstream == nil {
 		s.Upstream = &controlapi.Upstream{Host: up.Host, Port: up.Port}

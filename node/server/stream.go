@@ -348,15 +348,15 @@ func (c *stream) writeLoop() {
 			c.obey(notes, noDelay)
 		}
 		closing = closing || notes&noteCloseAfterReplies != 0
+		if !c.server.handler.Settle() {
+			return
+		}
 		more, err := c.write(closing)
 		if err != nil || closing && !more {
 			return
 		}
 		if more {
 			c.note(noteFlush)
-		}
-		if !c.server.handler.Settle() {
-			return
 		}
 	}
 }
