@@ -270,3 +270,51 @@ func TestBudgetCountsTrees(t *testing.T) {
 		t.Errorf("%d slices", slices)
 	}
 }
+
+// A field that stays is yielded by every scan, however the hash grows and
+// shrinks from call to call, and cursors stay small enough for any client.
+func TestHashScanGuarantee(t *testing.T) {
+	st := New(Options{})
+	defer st.Close()
+	key := []byte("hash")
+	const stay, others = 700, 20_000
+	rng := rand.New(rand.NewPCG(9, 9))
+	fillHash(st, "hash", stay, 10)
+	edit := func(n int, grow bool) {
+		h := st.DB(0).EditHash(key)
+		for range n {
+			if f := field(stay + rng.IntN(others)); grow {
+				h.Set(f, []byte("value"))
+			} else {
+				h.Delete(f)
+			}
+		}
+		h.Close()
+	}
+	for round := range 60 {
+		seen := map[string]bool{}
+		cursor := uint64(0)
+		for calls := 0; ; calls++ {
+			v, _ := st.DB(0).Get(key)
+			next := v.Hash().Scan(cursor, 10, func(f, _ []byte) { seen[string(f)] = true })
+			if next == 0 {
+				break
+			}
+			if next <= cursor || next >= orderEnd {
+				t.Fatalf("cursor %x behind %x", next, cursor)
+			}
+			cursor = next
+			edit(rng.IntN(1500), calls%40 < 20 == (round%2 == 0))
+		}
+		for i := range stay {
+			if !seen[string(field(i))] {
+				t.Fatalf("round %d: %s is missing", round, field(i))
+			}
+		}
+	}
+	// What no scan has given is no reason to fail.
+	v, _ := st.DB(0).Get(key)
+	for _, cursor := range []uint64{1, orderEnd - 1, orderEnd, 1<<64 - 1} {
+		v.Hash().Scan(cursor, 10, func([]byte, []byte) {})
+	}
+}

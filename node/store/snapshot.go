@@ -105,7 +105,8 @@ func (sn *Snapshot) DBs() []SnapshotDB {
 }
 
 // AsideBytes returns how much memory the snapshot needs at the moment for what
-// has changed since the cut; values that it keeps from being freed included.
+// has changed since the cut; values that it keeps from being freed included, of
+// large collections only the roots.
 func (sn *Snapshot) AsideBytes() int { return sn.aside }
 
 // Next fills a batch with the next items, whose number may be 0, and reports
