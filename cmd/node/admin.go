@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -46,6 +47,9 @@ func (n *node) serveAdmin() error {
 				n.log.Warningf("%v", err)
 			}
 		}()
+	}
+	if token != nil && n.cfg.Managed {
+		go control.AskVoters(context.Background(), n.engine, token) // for as long as the process lives
 	}
 	if opened == 0 {
 		return fmt.Errorf("open the admin port: none of the addresses %q can be used", n.cfg.AdminBind)

@@ -39,6 +39,8 @@ type Node interface {
 	Promise(controlapi.PromiseRequest) (controlapi.State, *controlapi.Refusal)
 	Grant(controlapi.GrantRequest) (controlapi.State, *controlapi.Refusal)
 	Renew(controlapi.RenewRequest) (controlapi.State, *controlapi.Refusal)
+	// Ack is answered without the execution lock.
+	Ack(controlapi.AckRequest) (controlapi.Ack, *controlapi.Refusal)
 	prometheus.Collector
 }
 
@@ -68,6 +70,7 @@ func New(node Node, token *Token) (*Server, error) {
 	mux.HandleFunc("POST /v1/promise", s.guarded(call(node.Promise)))
 	mux.HandleFunc("POST /v1/grant", s.guarded(call(node.Grant)))
 	mux.HandleFunc("POST /v1/renew", s.guarded(call(node.Renew)))
+	mux.HandleFunc("POST /v1/ack", s.guarded(call(node.Ack)))
 	s.http = http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -119,7 +122,7 @@ func (s *Server) guarded(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // call decodes a request, passes it on and encodes the outcome.
-func call[R any](do func(R) (controlapi.State, *controlapi.Refusal)) http.HandlerFunc {
+func call[R, A any](do func(R) (A, *controlapi.Refusal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var req R
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
@@ -128,12 +131,12 @@ func call[R any](do func(R) (controlapi.State, *controlapi.Refusal)) http.Handle
 			http.Error(w, "malformed request: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		state, refusal := do(req)
+		outcome, refusal := do(req)
 		if refusal != nil {
 			answer(w, http.StatusConflict, refusal)
 			return
 		}
-		answer(w, http.StatusOK, state)
+		answer(w, http.StatusOK, outcome)
 	}
 }
 

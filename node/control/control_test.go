@@ -39,6 +39,10 @@ func (n *node) Renew(controlapi.RenewRequest) (controlapi.State, *controlapi.Ref
 	return n.State(), n.refusal
 }
 
+func (n *node) Ack(r controlapi.AckRequest) (controlapi.Ack, *controlapi.Refusal) {
+	return controlapi.Ack{RunID: "r", Epoch: r.Epoch, Nonce: r.Nonce}, n.refusal
+}
+
 func serve(t *testing.T, n *node, token string) string {
 	t.Helper()
 	n.Gauge = prometheus.NewGauge(prometheus.GaugeOpts{Name: "espalier_test", Help: "A figure."})

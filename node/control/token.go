@@ -57,6 +57,9 @@ func (t *Token) admits(given string) bool {
 	return t != nil && (t.matches(given) || t.reread() && t.matches(given))
 }
 
+// given is what to say to others that hold the same token.
+func (t *Token) given() string { return string(*t.value.Load()) }
+
 // matches takes the same time wherever the tokens differ.
 func (t *Token) matches(given string) bool {
 	return subtle.ConstantTimeCompare([]byte(given), *t.value.Load()) == 1

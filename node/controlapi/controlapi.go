@@ -16,6 +16,7 @@
 //	POST /v1/promise  PromiseRequest → State
 //	POST /v1/grant    GrantRequest   → State
 //	POST /v1/renew    RenewRequest   → State
+//	POST /v1/ack      AckRequest     → Ack        asked by masters, answered without the lock
 package controlapi
 
 // Position is a point in a replication history. Offsets of different replids
@@ -58,6 +59,9 @@ type State struct {
 	Promised uint64 `json:"prom,omitempty"`   // it accepts no grant of a lower epoch
 	Open     bool   `json:"open,omitempty"`   // master: renewed since its grant, takes writes
 	Frozen   bool   `json:"frozen,omitempty"` // promised a higher epoch: link cut, no writes, position stands still
+	// Nonce is what a renewal must bring back to a master under a lease; the lease
+	// counts from the moment at which this state was given out.
+	Nonce int64 `json:"nonce,omitempty"`
 
 	Position           // replid and offset of the data set
 	Replid2     string `json:"replid2,omitempty"`
@@ -138,6 +142,14 @@ type GrantRequest struct {
 	// fork. Master only.
 	From Position `json:"from,omitzero"`
 
+	// LeaseMillis is how long a master may take writes after the latest word of
+	// its operator or of most of its voters, in milliseconds; 0: for good. Master
+	// only.
+	LeaseMillis int64 `json:"lease,omitempty"`
+	// Voters are asked by the master, one to four beside itself, for as long as
+	// the epoch lasts. Needed by a lease.
+	Voters []Voter `json:"voters,omitempty"`
+
 	// Upstream is whom to feed from. Replica only.
 	Upstream *Upstream `json:"up,omitempty"`
 	// Ancestors are the older histories of Replid, newest first, each with the
@@ -156,6 +168,31 @@ type RenewRequest struct {
 	GroupID string `json:"group"`
 	Epoch   uint64 `json:"epoch"`
 	RunID   string `json:"run"`
+	// Nonce is the one that the master's state had before the ledger was read for
+	// this renewal. Needed where the master has a lease.
+	Nonce int64 `json:"nonce,omitempty"`
+}
+
+// Voter is a member whose agreement keeps a master's lease.
+type Voter struct {
+	RunID string `json:"run"`
+	Host  string `json:"host"`
+	Port  int    `json:"port"` // of its control API
+}
+
+// AckRequest asks a voter whether it still follows this mastership.
+type AckRequest struct {
+	GroupID string `json:"group"`
+	Epoch   uint64 `json:"epoch"`
+	Replid  string `json:"replid"`
+	Nonce   int64  `json:"nonce"` // the master's clock when it asked
+}
+
+// Ack is a voter's yes.
+type Ack struct {
+	RunID string `json:"run"` // the voter's
+	Epoch uint64 `json:"epoch"`
+	Nonce int64  `json:"nonce"`
 }
 
 // Refusal is the body of a 409.

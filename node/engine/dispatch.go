@@ -183,6 +183,9 @@ func (e *Engine) record(s *Session, cmd *command.Command, argv [][]byte) {
 	ctx := &e.ctx
 	if n := ctx.Dirty(); n > 0 {
 		e.dirty += int64(n)
+		if e.managed.lease.Load() != nil {
+			e.managed.leasedWrites++
+		}
 		if !s.fromMaster && e.replication.isReplica() {
 			e.managed.wrote()
 			e.local.note(e, ctx.Index, cmd, argv)

@@ -56,14 +56,14 @@ func TestLocalWritesAreRemembered(t *testing.T) {
 		return "+CONTINUE\r\n"
 	})
 	options := []string{"--managed", "yes", "--admin-port", "1", "--admin-token-file", "unused", "--replica-read-only", "no", "--save", "3600 1000000"}
-	follow := func(n *difftest.Node) {
+	follow := func(n *difftest.Node, epoch uint64) {
 		t.Helper()
 		port, err := strconv.Atoi(p.port())
 		if err != nil {
 			t.Fatal(err)
 		}
 		state, refusal := n.Engine.Grant(controlapi.GrantRequest{
-			GroupID: "g", RunID: n.Engine.RunID(), Epoch: 3, Role: controlapi.RoleReplica, Replid: puppetID,
+			GroupID: "g", RunID: n.Engine.RunID(), Epoch: epoch, Role: controlapi.RoleReplica, Replid: puppetID,
 			Upstream: &controlapi.Upstream{Host: "127.0.0.1", Port: port},
 		})
 		if refusal != nil {
@@ -74,7 +74,7 @@ func TestLocalWritesAreRemembered(t *testing.T) {
 		}
 	}
 	n := start(t, options...)
-	follow(n)
+	follow(n, 3)
 	n.Await(t, "Finished with success")
 	eventually(t, "the copy counts as a recent one", func() bool { return n.Engine.State().Linked })
 	c := n.Dial(t)
@@ -95,7 +95,7 @@ func TestLocalWritesAreRemembered(t *testing.T) {
 	if s := again.Engine.State(); !s.LocalWrites || s.Offset != 100 {
 		t.Errorf("after a restart it says %+v", s)
 	}
-	follow(again)
+	follow(again, 4) // what it promised before it was started anew still binds it
 	eventually(t, "a full sync cleans it", func() bool {
 		s := again.Engine.State()
 		return s.Linked && !s.LocalWrites && s.Keys == 0

@@ -166,7 +166,9 @@ func NewRunID() string {
 
 func (e *Engine) newStore() *store.Store {
 	cfg := e.cfg.Current()
-	return store.New(store.Options{Databases: cfg.Databases, MaxValue: int(cfg.ProtoMaxBulkLen)})
+	st := store.New(store.Options{Databases: cfg.Databases, MaxValue: int(cfg.ProtoMaxBulkLen)})
+	st.SetLimits(limits(cfg, 0))
+	return st
 }
 
 // Lock takes the execution lock. Called without it.
@@ -179,7 +181,10 @@ func (e *Engine) Unlock() { e.mu.Unlock() }
 func (e *Engine) RunID() string { return e.runID }
 
 // BatchBegin reads the clocks for the commands that follow.
-func (e *Engine) BatchBegin() { e.readClock() }
+func (e *Engine) BatchBegin() {
+	e.readClock()
+	e.managed.readClock()
+}
 
 // BatchEnd publishes what the batch appended to the stream.
 func (e *Engine) BatchEnd() {

@@ -33,6 +33,9 @@ func (e *Engine) registerInfo() {
 	r.Register("persistence", "Persistence", info.ByDefault, e.infoPersistence)
 	r.Register("stats", "Stats", info.ByDefault, e.infoStats)
 	r.Register("replication", "Replication", info.ByDefault, e.infoReplication)
+	if e.managed.on {
+		r.Register("espalier", "Espalier", info.ByDefault, e.infoManaged)
+	}
 	r.Register("cpu", "CPU", info.ByDefault, e.infoCPU)
 	r.Register("modules", "Modules", info.InEverything, func(*info.Fields) {})
 	r.Register("commandstats", "Commandstats", info.InAll, e.infoCommandStats)

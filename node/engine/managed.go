@@ -6,7 +6,9 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/controlapi"
@@ -22,6 +24,7 @@ const (
 	errQuarantined = "LOADING This node has no role yet: it is waiting for a grant of its operator"
 	errFenced      = "READONLY This node is no longer the master: it has promised a higher epoch"
 	errNotOpen     = "NOREPLICAS This master does not take writes yet: it is waiting for its operator to open the epoch"
+	errNoLease     = "NOREPLICAS This master takes no writes now: neither its operator nor most of its voters have confirmed it lately"
 	errOneAuthor   = "ERR the role of this node is granted by its operator: command not allowed"
 )
 
@@ -33,9 +36,18 @@ type managed struct {
 	on    bool
 	guard *guard.Guard // nil without an operator
 
-	identity    identity // of the data directory; zero without one
-	localWrites bool     // the data set holds what is not of its history; dumps carry the mark
+	identity    identity   // of the data directory; zero without one
+	identifying sync.Mutex // of those that write it
+	localWrites bool       // the data set holds what is not of its history; dumps carry the mark
 	recent      recency
+
+	// now is the clock that leases are measured with, read once for a batch while
+	// there is a lease.
+	now   time.Duration
+	lease atomic.Pointer[guard.Lease] // of the serving master; nil where there is none
+	vote  atomic.Pointer[guard.Vote]
+
+	leasedWrites uint64
 
 	// published is the node's word about itself, taken anew with every turn of
 	// the cron and every change of role, and read without the lock: busy is not
@@ -64,21 +76,42 @@ func (m *managed) refuse(flags command.Flags) string {
 	case flags&command.Write == 0:
 	case g.Frozen():
 		return errFenced
-	case !g.Writable() && !m.e.replication.isReplica():
+	case m.e.replication.isReplica():
+	case !g.Opened():
 		return errNotOpen
+	case !g.Writable(m.now):
+		return errNoLease
 	}
 	return ""
 }
 
+// readClock reads the clock of the lease for the batch that begins.
+func (m *managed) readClock() {
+	if m.lease.Load() != nil {
+		m.now = bootTime()
+	}
+}
+
 // silent tells whether this node must put nothing of its own on the stream
-// (PING, expiry): it has no role, is fenced or not open yet.
-func (m *managed) silent() bool { return m.on && !m.guard.Writable() }
+// (PING, expiry): it has no role, is fenced, not open yet or without its lease.
+func (m *managed) silent() bool { return m.on && !m.guard.Writable(m.now) }
 
 // barsSaving tells whether a dump on the disk may be better than what is in
 // memory, so that it must stay: the node has not been granted a role, or holds
 // nothing yet.
 func (m *managed) barsSaving() bool {
 	return m.on && (!m.guard.Serving() || m.e.replication.position() == repl.Position{})
+}
+
+// Guarded counts the writes under a lease (server.Handler).
+func (e *Engine) Guarded() uint64 { return e.managed.leasedWrites }
+
+// Release tells whether the lease under which writes were executed still lasts:
+// the process may have stood still since (server.Handler). Called without the
+// lock.
+func (e *Engine) Release() bool {
+	l := e.managed.lease.Load()
+	return l != nil && bootTime() < l.End()
 }
 
 // wrote notes that clients of a replica changed its data set, or that half a
@@ -118,7 +151,7 @@ func (m *managed) loaded(h rdb.Header) error {
 			groupID = aux.Value
 		}
 	}
-	if err := m.guard.Loaded(groupID); err != nil {
+	if err := m.guard.Loaded(groupID, m.identity.Promised); err != nil {
 		return fmt.Errorf("%w. Give this node the directory of its own group, or an empty one", err)
 	}
 	m.publish()
@@ -159,7 +192,6 @@ func (e *Engine) Promise(req controlapi.PromiseRequest) (controlapi.State, *cont
 			m.recent.freeze(e.clock)
 		}
 		e.replication.freeze()
-		m.identify()
 		e.log.Noticef("Promised epoch %d: standing still at %s:%d", req.Epoch, m.own().Replid, m.own().Offset)
 		return nil
 	})
@@ -188,7 +220,6 @@ func (e *Engine) Grant(req controlapi.GrantRequest) (controlapi.State, *controla
 				e.dismissClients()
 			}
 		}
-		m.identify()
 		return nil
 	})
 }
@@ -196,8 +227,8 @@ func (e *Engine) Grant(req controlapi.GrantRequest) (controlapi.State, *controla
 // Renew opens a granted master for writes (control.Node).
 func (e *Engine) Renew(req controlapi.RenewRequest) (controlapi.State, *controlapi.Refusal) {
 	return e.managed.obey(func(m *managed) *controlapi.Refusal {
-		was := m.guard.Writable()
-		refusal := m.guard.Renew(req)
+		was := m.guard.Opened()
+		refusal := m.guard.Renew(req, bootTime())
 		if refusal == nil && !was {
 			e.log.Noticef("Epoch %d is open: taking writes", req.Epoch)
 		}
@@ -208,22 +239,54 @@ func (e *Engine) Renew(req controlapi.RenewRequest) (controlapi.State, *controla
 // obey does what an operator said, under the lock, and answers with the state
 // after it.
 func (m *managed) obey(do func(*managed) *controlapi.Refusal) (controlapi.State, *controlapi.Refusal) {
+	if !m.on {
+		return controlapi.State{}, errUnmanaged
+	}
+	state, refusal := m.obeyLocked(do)
+	if refusal == nil {
+		m.identify()
+	}
+	return state, refusal
+}
+
+var errUnmanaged = &controlapi.Refusal{
+	Reason: controlapi.ReasonNotManaged, Message: "the node was started without the directive managed",
+}
+
+// obeyLocked gives the state right after the deed.
+func (m *managed) obeyLocked(do func(*managed) *controlapi.Refusal) (controlapi.State, *controlapi.Refusal) {
 	e := m.e
 	e.Lock()
 	defer e.Unlock()
-	if !m.on {
-		return controlapi.State{}, &controlapi.Refusal{
-			Reason: controlapi.ReasonNotManaged, Message: "the node was started without the directive managed",
-		}
-	}
 	e.BatchBegin()
 	if refusal := do(m); refusal != nil {
 		e.log.Warningf("Refused what the operator said: %v", refusal)
 		return controlapi.State{}, refusal
 	}
+	m.lease.Store(m.guard.Lease())
+	m.readClock()
+	m.vote.Store(new(m.guard.Vote()))
 	e.BatchEnd()
-	return m.publish().State, nil
+	r := m.publish()
+	return r.asOf(r.taken), nil
 }
+
+// Ack answers a master that asks for this node's vote (control.Node). Like the
+// two after it, it needs no lock: it goes on while a command runs.
+func (e *Engine) Ack(req controlapi.AckRequest) (controlapi.Ack, *controlapi.Refusal) {
+	vote := e.managed.vote.Load()
+	if vote == nil {
+		return controlapi.Ack{}, errUnmanaged
+	}
+	return vote.Answer(req)
+}
+
+// Lease is the lease whose voters have to be asked, nil for none
+// (control.Candidate).
+func (e *Engine) Lease() *guard.Lease { return e.managed.lease.Load() }
+
+// LeaseClock is the clock that leases are measured with (control.Candidate).
+func (e *Engine) LeaseClock() time.Duration { return bootTime() }
 
 // acceptable is what the data-set shield lets this replica take in.
 func (m *managed) acceptable() repl.Grant {
@@ -238,19 +301,33 @@ func (m *managed) acceptable() repl.Grant {
 	return g
 }
 
-// identify writes the group into a data directory that is to outlive the
-// process. Where that fails, the directory stays without an identity, which an
-// operator sees and takes for what it is: not durable.
+// identify writes the group, and what was promised to it, into a data directory
+// that is to outlive the process. Where that fails, the directory stays without
+// an identity, which an operator sees and takes for what it is: not durable.
+// Called without the lock, before the promise or grant is answered.
 func (m *managed) identify() {
-	if len(m.e.cfg.Save) == 0 && !m.e.cfg.AppendOnly.Enabled || m.identity.GroupID == m.guard.GroupID() {
+	m.identifying.Lock()
+	defer m.identifying.Unlock()
+	e := m.e
+	e.Lock()
+	dir, had, want := e.cfg.Dir, m.identity, identity{GroupID: m.guard.GroupID(), DirID: m.identity.DirID, Promised: m.guard.Promised()}
+	kept := len(e.cfg.Save) > 0 || e.cfg.AppendOnly.Enabled
+	e.Unlock()
+	if !kept || want == had {
 		return
 	}
-	id, err := writeIdentity(m.e.cfg.Dir, m.guard.GroupID())
+	if had.GroupID != want.GroupID {
+		want.DirID = NewRunID()
+	}
+	err := writeIdentity(dir, want)
+	e.Lock()
+	defer e.Unlock()
 	if err != nil {
-		m.e.log.Warningf("Can't write the identity of the data directory: %v", err)
+		e.log.Warningf("Can't write the identity of the data directory: %v", err)
 		return
 	}
-	m.identity = id
+	m.identity = want
+	m.publish()
 }
 
 // dismissClients closes the connections of everybody but replicas: clients of a

@@ -17,6 +17,9 @@ import (
 type identity struct {
 	GroupID string `json:"groupID"`
 	DirID   string `json:"dirID"`
+	// Promised is the epoch below which the group's members of this directory
+	// accept no grant.
+	Promised uint64 `json:"promised,omitempty"`
 }
 
 // identityFile is its name in the data directory.
@@ -41,27 +44,26 @@ func readIdentity(dir string) (identity, error) {
 }
 
 // writeIdentity marks a directory as a group's, whole or not at all.
-func writeIdentity(dir, groupID string) (identity, error) {
-	id := identity{GroupID: groupID, DirID: NewRunID()}
+func writeIdentity(dir string, id identity) error {
 	raw, err := json.Marshal(id)
 	if err != nil {
-		return identity{}, err
+		return err
 	}
 	f, err := os.CreateTemp(dir, identityFile+".*")
 	if err != nil {
-		return identity{}, err
+		return err
 	}
 	defer os.Remove(f.Name()) // gone already once it was renamed
 	if _, err = f.Write(raw); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return identity{}, err
+		return err
 	}
 	if err := os.Rename(f.Name(), filepath.Join(dir, identityFile)); err != nil {
-		return identity{}, err
+		return err
 	}
-	return id, syncDir(dir)
+	return syncDir(dir)
 }
 
 // syncDir makes a rename in a directory outlive a crash of the machine.

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/espalier-io/espalier/node/controlapi"
+	"github.com/espalier-io/espalier/node/info"
 	"github.com/espalier-io/espalier/node/repl"
 )
 
@@ -17,7 +18,8 @@ import (
 type report struct {
 	controlapi.State
 	taken   time.Duration // since the start
-	figures []float64     // in the order of the table
+	leased  bool
+	figures []float64 // in the order of the table
 }
 
 // fresh is the age below which a state is as good as one of now.
@@ -26,6 +28,9 @@ const fresh = 5 * time.Second
 // asOf is the state with its age.
 func (r *report) asOf(now time.Duration) controlapi.State {
 	s := r.State
+	if r.leased {
+		s.Nonce = int64(bootTime())
+	}
 	if age := now - r.taken; age >= fresh {
 		s.AgeSecs = int64(age / time.Second)
 	}
@@ -71,6 +76,13 @@ var figures = []figure{
 		func(_ *Engine, _ *repl.Status, st *controlapi.State) float64 { return float64(st.Epoch) }),
 	gauge("promised_epoch", "The node accepts no grant below this epoch.",
 		func(_ *Engine, _ *repl.Status, st *controlapi.State) float64 { return float64(st.Promised) }),
+	gauge("lease_seconds", "For how much longer a master may take writes as far as its lease goes, -1 where it needs none.",
+		func(e *Engine, _ *repl.Status, _ *controlapi.State) float64 {
+			if left, leased := e.managed.leaseLeft(); leased {
+				return left.Seconds()
+			}
+			return -1
+		}),
 	gauge("replication_offset_bytes", "Bytes of the replication stream originated or applied.",
 		func(_ *Engine, s *repl.Status, _ *controlapi.State) float64 { return float64(s.History.Offset) }),
 	gauge("link_up", "Whether a replica's link to its upstream carries the stream.",
@@ -157,12 +169,21 @@ func (m *managed) publish() *report {
 	e := m.e
 	m.noteLink()
 	status := e.replication.status()
-	r := &report{State: m.describe(&status), taken: e.sinceStart(), figures: make([]float64, len(figures))}
+	r := &report{State: m.describe(&status), taken: e.sinceStart(), leased: m.lease.Load() != nil, figures: make([]float64, len(figures))}
 	for i := range figures {
 		r.figures[i] = figures[i].read(e, &status, &r.State)
 	}
 	m.published.Store(r)
 	return r
+}
+
+// leaseLeft is what is left of the lease; ok is false where there is none.
+func (m *managed) leaseLeft() (left time.Duration, ok bool) {
+	l := m.lease.Load()
+	if l == nil {
+		return 0, false
+	}
+	return max(l.End()-bootTime(), 0), true
 }
 
 // describe is the node's word about itself as of now.
@@ -231,6 +252,12 @@ func (e *Engine) State() controlapi.State {
 	return e.managed.published.Load().asOf(e.sinceStart())
 }
 
+// holdsLease tells whether a lease, if there is one, lasts.
+func (e *Engine) holdsLease() bool {
+	left, leased := e.managed.leaseLeft()
+	return !leased || left > 0
+}
+
 // Ready gives nil, or why readers should go elsewhere (control.Node).
 func (e *Engine) Ready() error {
 	s := e.State()
@@ -243,6 +270,8 @@ func (e *Engine) Ready() error {
 		return errors.New("the node stands still: it promised a higher epoch")
 	case s.Role == controlapi.RoleMaster && !s.Open:
 		return errors.New("the master does not take writes yet")
+	case !e.holdsLease():
+		return errors.New("the master takes no writes: its lease has run out")
 	case s.Role == controlapi.RoleReplica && !s.Complete:
 		return errors.New("the replica has no complete copy yet")
 	case s.Role == controlapi.RoleReplica && s.Link != controlapi.LinkUp:
@@ -263,5 +292,28 @@ func (e *Engine) Collect(metrics chan<- prometheus.Metric) {
 	r := e.managed.published.Load()
 	for i := range figures {
 		metrics <- prometheus.MustNewConstMetric(figures[i].desc, figures[i].kind, r.figures[i])
+	}
+}
+
+// infoManaged tells people what the operator said and what follows from it.
+func (e *Engine) infoManaged(f *info.Fields) {
+	m := &e.managed
+	var s controlapi.State
+	m.guard.Describe(&s)
+	f.Str("group_id", s.GroupID)
+	f.Str("phase", string(s.Phase))
+	f.Str("granted_role", string(s.Role))
+	f.Int("epoch", int64(s.Epoch))
+	f.Int("promised_epoch", int64(s.Promised))
+	f.Bool("frozen", s.Frozen)
+	f.Bool("local_writes", m.localWrites)
+	f.Str("dir_id", m.identity.DirID)
+	if s.Role != controlapi.RoleMaster {
+		return
+	}
+	f.Bool("epoch_open", s.Open)
+	if left, leased := m.leaseLeft(); leased {
+		f.Int("lease_voters", int64(len(m.guard.Lease().Voters())+1))
+		f.Int("lease_left_ms", left.Milliseconds())
 	}
 }

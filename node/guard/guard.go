@@ -3,7 +3,7 @@
 
 // Package guard decides what a managed node may be. It is a pure state
 // machine: no clock, no I/O, no lock of its own (the engine calls it under the
-// execution lock).
+// execution lock; a Lease and a Vote may be used without).
 //
 // A managed node starts, loads its disk, and has no role: it is quarantined.
 // It serves after a grant, and only then; nothing but a grant ends the
@@ -20,13 +20,15 @@
 //   - One epoch has one replid and gives a node one role (I1). Another upstream
 //     under the same epoch is only a new place in the tree.
 //   - A master is granted where it stands, exactly, and takes writes only after
-//     a renewal, which its operator sends once the ledger says Open.
+//     a renewal, which its operator sends once the ledger says Open, and only
+//     while it has a lease, if its grant names voters (lease.go).
 //
 // Start reading at Guard.Grant.
 package guard
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/espalier-io/espalier/node/controlapi"
 )
@@ -46,6 +48,7 @@ type Guard struct {
 	lineage  []controlapi.Position
 	discard  *controlapi.Position
 	open     bool
+	lease    *Lease // nil: the master needs none
 }
 
 // New is the guard of a process that has not read its disk yet. groupID may be
@@ -55,15 +58,17 @@ func New(runID, groupID string) *Guard {
 }
 
 // Loaded ends the loading: from now on the node can be told what to be.
-// groupID is the one that the data directory carries, "" for none; an error
-// says that it belongs to another group than the configured one.
-func (g *Guard) Loaded(groupID string) error {
+// groupID is the one that the data directory carries, "" for none, and promised
+// the promise that was kept there; an error says that the directory belongs to
+// another group than the configured one.
+func (g *Guard) Loaded(groupID string, promised uint64) error {
 	if groupID != "" && g.groupID != "" && groupID != g.groupID {
 		return fmt.Errorf("the data directory belongs to group %s, this node to group %s", groupID, g.groupID)
 	}
 	if g.groupID == "" {
 		g.groupID = groupID
 	}
+	g.promised = promised
 	g.loading = false
 	return nil
 }
@@ -104,6 +109,9 @@ func (g *Guard) Grant(req controlapi.GrantRequest, own controlapi.Position) (Mov
 	if r := g.refuseGrant(req); r != nil {
 		return Stay, r
 	}
+	if r := refuseVoters(req); r != nil {
+		return Stay, r
+	}
 	if req.Role == controlapi.RoleMaster {
 		return g.grantMaster(req, own)
 	}
@@ -135,6 +143,9 @@ func (g *Guard) refuseGrant(req controlapi.GrantRequest) *controlapi.Refusal {
 
 func (g *Guard) grantMaster(req controlapi.GrantRequest, own controlapi.Position) (Move, *controlapi.Refusal) {
 	if g.role == controlapi.RoleMaster && req.Epoch == g.epoch {
+		if !g.lease.same(req) {
+			return Stay, refuse(controlapi.ReasonReplidClash, "epoch %d has other voters already", g.epoch)
+		}
 		return Stay, nil
 	}
 	if g.role != controlapi.RoleNone && g.promised != req.Epoch {
@@ -167,10 +178,12 @@ func (g *Guard) take(req controlapi.GrantRequest) {
 	g.epoch, g.promised = req.Epoch, req.Epoch
 	g.role, g.replid = req.Role, req.Replid
 	g.open = false
+	g.lease = newLease(req)
 }
 
-// Renew opens a granted master for writes.
-func (g *Guard) Renew(req controlapi.RenewRequest) *controlapi.Refusal {
+// Renew opens a granted master for writes and prolongs its lease: from the
+// nonce that comes back, which the master must have given out before now.
+func (g *Guard) Renew(req controlapi.RenewRequest, now time.Duration) *controlapi.Refusal {
 	switch {
 	case g.foreign(req.GroupID):
 		return g.wrongGroup(req.GroupID)
@@ -180,8 +193,13 @@ func (g *Guard) Renew(req controlapi.RenewRequest) *controlapi.Refusal {
 		return g.stale(req.Epoch)
 	case g.role != controlapi.RoleMaster || req.Epoch != g.epoch:
 		return refuse(controlapi.ReasonNotGranted, "this node is not the master of epoch %d", req.Epoch)
+	case g.lease != nil && (req.Nonce <= 0 || time.Duration(req.Nonce) > now):
+		return refuse(controlapi.ReasonInvalid, "a renewal of a lease needs the nonce that this process gave out")
 	}
 	g.open = true
+	if g.lease != nil {
+		raise(&g.lease.renewed, req.Nonce)
+	}
 	return nil
 }
 
@@ -192,10 +210,19 @@ func (g *Guard) Serving() bool { return g.role != controlapi.RoleNone }
 // its position stands still.
 func (g *Guard) Frozen() bool { return g.promised > g.epoch }
 
-// Writable tells whether a master may take writes and originate stream bytes.
-func (g *Guard) Writable() bool {
+// Opened tells whether a master may take writes and originate stream bytes as
+// far as its operator goes.
+func (g *Guard) Opened() bool {
 	return g.role == controlapi.RoleMaster && g.open && !g.Frozen()
 }
+
+// Writable is Opened while the lease lasts, if there is one.
+func (g *Guard) Writable(now time.Duration) bool {
+	return g.Opened() && (g.lease == nil || now < g.lease.End())
+}
+
+// Promised is the epoch below which no grant is accepted.
+func (g *Guard) Promised() uint64 { return g.promised }
 
 // Following gives the epoch under which the node is a replica, 0 where it is
 // none.

@@ -24,7 +24,7 @@ var here = controlapi.Position{Replid: idA, Offset: 100}
 func loaded(t *testing.T) *Guard {
 	t.Helper()
 	g := New(run, "g1")
-	if err := g.Loaded(""); err != nil {
+	if err := g.Loaded("", 0); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -97,34 +97,47 @@ func TestQuarantineEndsByAGrantOnly(t *testing.T) {
 	if _, r := g.Promise(controlapi.PromiseRequest{GroupID: "g1", Epoch: 1}); r == nil || r.Reason != controlapi.ReasonLoading {
 		t.Fatalf("a loading node promised: %v", r)
 	}
-	if err := g.Loaded("g1"); err != nil {
+	if err := g.Loaded("g1", 0); err != nil {
 		t.Fatal(err)
 	}
-	if g.Serving() || g.Writable() {
+	if g.Serving() || g.Writable(0) {
 		t.Fatal("a node serves without a grant")
 	}
-	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}); r == nil || g.Serving() {
+	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}, 0); r == nil || g.Serving() {
 		t.Fatalf("a renewal gave a role: %v", r)
 	}
 	if _, r := g.Grant(masterGrant(1, idA, controlapi.Position{}), controlapi.Position{}); r != nil {
 		t.Fatal(r)
 	}
-	if !g.Serving() || g.Writable() {
+	if !g.Serving() || g.Writable(0) {
 		t.Fatal("a granted master serves reads and waits for its renewal")
 	}
-	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}); r != nil || !g.Writable() {
+	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}, 0); r != nil || !g.Writable(0) {
 		t.Fatalf("renewed, yet not writable: %v", r)
 	}
-	if _, r := g.Promise(controlapi.PromiseRequest{GroupID: "g1", Epoch: 2}); r != nil || g.Writable() || !g.Frozen() {
+	if _, r := g.Promise(controlapi.PromiseRequest{GroupID: "g1", Epoch: 2}); r != nil || g.Writable(0) || !g.Frozen() {
 		t.Fatalf("a master that promised a higher epoch takes writes: %v", r)
 	}
-	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}); r == nil || r.Reason != controlapi.ReasonStaleEpoch {
+	if r := g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: 1, RunID: run}, 0); r == nil || r.Reason != controlapi.ReasonStaleEpoch {
 		t.Fatalf("a deposed operator renewed a fenced master: %v", r)
 	}
 }
 
+func TestPromiseOutlivesTheProcess(t *testing.T) {
+	g := New(run, "")
+	if err := g.Loaded("g1", 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, r := g.Grant(replicaGrant(6, idA, "up"), here); r == nil || r.Reason != controlapi.ReasonStaleEpoch {
+		t.Fatalf("granted below the promise of the process before: %v", r)
+	}
+	if _, r := g.Grant(replicaGrant(7, idA, "up"), here); r != nil {
+		t.Fatal(r)
+	}
+}
+
 func TestDirectoryOfAnotherGroup(t *testing.T) {
-	err := New(run, "g1").Loaded("g2")
+	err := New(run, "g1").Loaded("g2", 0)
 	if err == nil || !strings.Contains(err.Error(), "g2") {
 		t.Fatalf("the directory of another group was taken: %v", err)
 	}
@@ -163,9 +176,9 @@ func TestRandomRequestsKeepThePromise(t *testing.T) {
 					promised = max(promised, epoch)
 				}
 			case 3:
-				g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: epoch, RunID: run})
+				g.Renew(controlapi.RenewRequest{GroupID: "g1", Epoch: epoch, RunID: run}, 0)
 			}
-			if g.Writable() && g.Frozen() {
+			if g.Writable(0) && g.Frozen() {
 				t.Fatalf("seed %d step %d: frozen and writable", seed, step)
 			}
 		}

@@ -31,6 +31,7 @@ type conn struct {
 	clogged    bool // the kernel takes no more for now
 	unfinished bool // it would, but others come first
 	dirty      bool // the session may have replies
+	guarded    bool // replies need Release to be written
 
 	// Shared.
 	fd        atomic.Int32 // -1 when gone

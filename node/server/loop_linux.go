@@ -77,7 +77,8 @@ type loop struct {
 	acceptAt time.Time // when not zero, no connection is accepted before
 	stopping bool
 
-	counted Stats // in this turn
+	guarded uint64 // Handler.Guarded in the turn before
+	counted Stats  // in this turn
 
 	// Shared.
 	sleeping atomic.Bool
@@ -286,6 +287,12 @@ func (l *loop) locked() {
 	for _, c := range l.dirty {
 		if c.session != nil && !c.gone() {
 			l.replies.put(c.out.push(c.session.TakeReplies(nil)))
+		}
+	}
+	if g := h.Guarded(); g != l.guarded {
+		l.guarded = g
+		for _, c := range l.dirty {
+			c.guarded = true
 		}
 	}
 	h.Unlock()

@@ -35,6 +35,10 @@ func (l *loop) write(c *conn) {
 			l.writeLater(c)
 			break
 		}
+		if c.guarded && c.out.bytes > 0 && !l.server.handler.Release() {
+			l.drop(c)
+			return
+		}
 		n, errno := l.send(c, pieces)
 		switch {
 		case errno == syscall.EAGAIN:
@@ -46,6 +50,7 @@ func (l *loop) write(c *conn) {
 			return
 		}
 		l.written(c, n)
+		c.guarded = c.guarded && c.out.bytes > 0
 		budget -= n
 		if n < total {
 			c.clogged = true

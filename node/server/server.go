@@ -42,6 +42,13 @@ type Handler interface {
 	// the lock, apart from TakeReplies.
 	BatchBegin()
 	BatchEnd()
+	// Guarded counts the writes whose replies need Release. Asked under the lock,
+	// after replies have been taken: if it has grown, those are among them.
+	Guarded() uint64
+	// Release tells, without the lock and right before replies are written,
+	// whether those of guarded writes may leave now. If not, the connection is
+	// closed without them: a client that hears nothing knows nothing.
+	Release() bool
 	// Settle, called without the lock, waits until what was executed so far may
 	// be told to anybody: under appendfsync always, until it is on the disk. It
 	// comes before every write of replies and of a Source's bytes. False means

@@ -325,6 +325,34 @@ func TestProtocolErrors(t *testing.T) {
 }
 
 // The limits of those who have no password end with AUTH, in the same pipeline.
+// Replies to guarded writes leave only as long as the handler allows it, and
+// those that still wait in our own buffers are no exception.
+func TestGuardedReplies(t *testing.T) {
+	everyWay(t, Options{Loops: 1}, func(t *testing.T, f *fixture) {
+		reader, writer, slow := f.dial(), f.dial(), f.dial()
+		writer.send("GUARDED")
+		writer.expect("OK") // and allowed
+
+		const n, size = 64, 1 << 20
+		slow.send("NAME slow")
+		slow.expect("OK")
+		for range n {
+			slow.send("GUARDED", fmt.Sprintf("BIG %d", size))
+		}
+		unsent := f.named("slow").conn
+		f.awaitUnlocked("replies that the kernel does not take", func() bool { return unsent.Unsent() >= n*size/2 })
+
+		f.withheld.Store(true)
+		reader.send("PING")
+		reader.expect("PONG")
+		writer.send("GUARDED")
+		writer.expectEnd()
+		if got, _ := io.Copy(io.Discard, slow.Conn); got >= n*size {
+			t.Errorf("all of %d bytes left after the handler had withheld them", got)
+		}
+	})
+}
+
 func TestLimitsFollowAuth(t *testing.T) {
 	everyWay(t, Options{}, func(t *testing.T, f *fixture) {
 		f.mu.Lock()

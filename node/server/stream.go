@@ -101,6 +101,8 @@ type stream struct {
 	attaching Source
 	noDelay   bool
 	out       outQueue
+	guards    uint64 // Handler.Guarded before the replies; guarded by the execution lock
+	guarded   bool   // replies need Release to be written
 	spare     pool
 	used      int // bytes of in
 	free      int
@@ -220,6 +222,7 @@ func (c *stream) admit() bool {
 	if err == nil {
 		c.session = session
 		c.parser.Limits = session.Limits()
+		c.guards = h.Guarded()
 	}
 	h.Unlock()
 	counted := Stats{Connections: 1}
@@ -294,6 +297,7 @@ func (c *stream) executeRun(b *batch, r *run) (done int, v Verdict) {
 	h := c.server.handler
 	h.Lock()
 	h.BatchBegin()
+	c.guards = h.Guarded() // what others write is nothing to this one's replies
 	b.announce(c.session, r)
 	done, v = b.execute(c.session, r)
 	h.BatchEnd()
@@ -311,6 +315,9 @@ func (c *stream) executeRun(b *batch, r *run) (done int, v Verdict) {
 func (c *stream) takeReplies() {
 	c.mu.Lock()
 	c.spare.put(c.out.push(c.session.TakeReplies(c.spare.get(minReply))))
+	if g := c.server.handler.Guarded(); g != c.guards {
+		c.guards, c.guarded = g, true
+	}
 	c.mu.Unlock()
 	c.wanted.Signal()
 }
@@ -387,13 +394,18 @@ func (c *stream) obey(notes uint32, noDelay bool) {
 func (c *stream) write(closing bool) (more bool, err error) {
 	c.mu.Lock()
 	pieces := net.Buffers(c.out.peek(nil, maxIO))
+	guarded := c.guarded
 	c.mu.Unlock()
 	if len(pieces) > 0 {
+		if guarded && !c.server.handler.Release() {
+			return false, net.ErrClosed
+		}
 		n, err := pieces.WriteTo(c.nc)
 		c.server.count(&Stats{OutputBytes: n})
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.out.advance(int(n), &c.spare)
+		c.guarded = c.guarded && c.out.bytes > 0
 		return c.out.bytes > 0 || c.source != nil && !closing, err
 	}
 	if c.source == nil || closing {
