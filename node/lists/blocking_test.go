@@ -173,6 +173,28 @@ func TestBlocking(t *testing.T) {
 		EXEC
 		2<
 
+		# each waits for a type of its own
+		2> BZPOPMIN a 0 # blocks
+		3> BLPOP a 0 # blocks
+		4> BLMPOP 0 1 a LEFT COUNT 9 # blocks
+		5> BZMPOP 0 1 a MAX COUNT 9 # blocks
+		RPUSH a x y z
+		3<
+		4<
+		ZADD a 1 m 2 n 3 o
+		2<
+		5<
+		2> BZPOPMAX a 0 # blocks
+		3> BLPOP a 0 # blocks
+		MULTI
+		ZADD a 1 m
+		DEL a
+		RPUSH a 1
+		EXEC
+		3<
+		ZADD a 1 m
+		2<
+
 		# a transaction is whole
 		2> BLPOP a 0 # blocks
 		MULTI
@@ -216,6 +238,13 @@ func TestBlocking(t *testing.T) {
 		SWAPDB 0 2
 		2<
 		SWAPDB 0 2
+		RPUSH x 3 1 2
+		2> BLPOP f 0 # blocks
+		SORT x STORE f
+		2<
+		2> BLPOP g 0 # blocks
+		RESTORE g 0 "\x12\x01\x02\x0b\x0b\x00\x00\x00\x02\x00\x01\x01\x02\x01\xff\n\x00\xdd\xe7\x1a(\xae9\x1b\x98"
+		2<
 		2> BLPOP e 0 # blocks
 		LINSERT e BEFORE 1 2
 		LPUSHX e 1

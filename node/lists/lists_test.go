@@ -11,9 +11,10 @@ import (
 	"github.com/espalier-io/espalier/node/keys"
 	"github.com/espalier-io/espalier/node/lists"
 	"github.com/espalier-io/espalier/node/strings"
+	"github.com/espalier-io/espalier/node/zsets"
 )
 
-var families = engine.Families{strings.Commands(), keys.Commands(), lists.Commands()}
+var families = engine.Families{strings.Commands(), keys.Commands(), lists.Commands(), zsets.Commands()}
 
 func TestInfo(t *testing.T) { difftest.Info(t, engine.Families{lists.Commands()}, "client|setinfo") }
 
