@@ -263,6 +263,12 @@ func (l *ListEditor) Set(i int, element []byte) {
 // Delete takes n elements out from the i-th on. Whole leaves go without a look at
 // their elements.
 func (l *ListEditor) Delete(i, n int) {
+	if n > 0 && n == l.count {
+		// The tree goes as it is, bit by bit.
+		releaseValue(l.a, l.root)
+		l.root, l.count = 0, 0
+		return
+	}
 	for n > 0 {
 		at, all := l.byRank(i), l.leafLen()
 		k := min(n, all-at)

@@ -134,3 +134,55 @@ func TestListAsQueue(t *testing.T) {
 	st.DB(0).Delete([]byte("list"))
 	checkList(t, st, "list", nil)
 }
+
+// An editor that has emptied a collection may go on to fill it again.
+func TestEmptiedWhileEdited(t *testing.T) {
+	st := New(Options{})
+	defer st.Close()
+	key := []byte("key")
+	l := st.DB(0).EditList(key)
+	for i := range 50_000 {
+		l.PushTail([]byte(strconv.Itoa(i)))
+	}
+	l.Close()
+	st.DB(0).Copy(key, st.DB(0), []byte("copy"))
+	l = st.DB(0).EditList(key)
+	l.Delete(0, 50_000)
+	if n := l.List().NumNodes(); n != 0 || l.List().Len() != 0 {
+		t.Fatalf("%d nodes, %d elements", n, l.List().Len())
+	}
+	l.PushHead([]byte("again"))
+	if l.Close() {
+		t.Fatal("emptied")
+	}
+	checkList(t, st, "key", []string{"again"})
+
+	zkey := []byte("zset")
+	z := st.DB(0).EditZSet(zkey)
+	for i := range 20_000 {
+		z.Set([]byte(strconv.Itoa(i)), float64(i))
+	}
+	z.Close()
+	st.DB(0).Copy(zkey, st.DB(0), []byte("zcopy"))
+	z = st.DB(0).EditZSet(zkey)
+	z.RemoveRanks(0, 20_000)
+	if _, ok := z.ZSet().Score([]byte("1")); ok || z.ZSet().Len() != 0 || z.ZSet().CountBelow(1, true) != 0 ||
+		z.ZSet().CountLexBelow([]byte("1"), true) != 0 || z.Remove([]byte("1")) {
+		t.Fatal("not empty")
+	}
+	z.Set([]byte("again"), 1)
+	z.RemoveRanks(0, 1)
+	z.Set([]byte("again"), 2)
+	if z.Close() {
+		t.Fatal("emptied")
+	}
+	v, _ := st.DB(0).Peek(zkey)
+	if member, score := v.ZSet().At(0); string(member) != "again" || score != 2 || v.ZSet().Len() != 1 {
+		t.Fatalf("%q with %v", member, score)
+	}
+	v, _ = st.DB(0).Peek([]byte("zcopy"))
+	if rank, _, ok := v.ZSet().Rank([]byte("19999")); !ok || rank != 19_999 {
+		t.Fatalf("rank %d", rank)
+	}
+	checkList(t, st, "key", []string{"again"})
+}

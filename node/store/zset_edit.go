@@ -163,6 +163,13 @@ func (z *ZSetEditor) RemoveRanks(rank, n int) {
 		return
 	}
 	z.root = z.a.unshare(z.root)
+	if n == z.count {
+		// The trees go as they are, bit by bit.
+		releaseValue(z.a, z.members.root)
+		releaseValue(z.a, z.ordered.root)
+		z.members.root, z.ordered.root = 0, 0
+		z.count, n = 0, 0
+	}
 	for n > 0 {
 		i := z.ordered.byRank(rank)
 		l := z.a.orderedLeaf(z.ordered.leaf)
