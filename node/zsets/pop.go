@@ -33,13 +33,7 @@ func (e *end) take(ctx *command.Context, key []byte, n int, nested bool) {
 		low = z.Len() - n
 		r = run{from: z.Len() - 1, n: n, down: true}
 	}
-	for member, score := range r.members(z) {
-		if nested {
-			ctx.Reply.ArrayLen(2)
-		}
-		ctx.Reply.Bulk(member)
-		ctx.Reply.Double(score)
-	}
+	r.reply(ctx, z, true, nested)
 	ed.RemoveRanks(low, n)
 	changed(ctx, e.event, key, n, ed.Close())
 }
