@@ -81,7 +81,7 @@ func save(t *testing.T, st *store.Store, file string) {
 func TestRoundWithRedis(t *testing.T) {
 	debug := []string{"--enable-debug-command", "yes"}
 	first := redistest.Start(t, t.TempDir(), debug...)
-	first.EveryEncoding()
+	redistest.EveryEncoding(first.Do)
 	first.Do("SAVE")
 	want := first.Do("DEBUG", "DIGEST").Str
 

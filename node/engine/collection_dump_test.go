@@ -39,7 +39,7 @@ func startWithCollections(t *testing.T, options ...string) *difftest.Node {
 func TestCollectionsAreExchangedWithRedis(t *testing.T) {
 	dir := t.TempDir()
 	first := redistest.Start(t, dir, "--enable-debug-command", "yes")
-	first.EveryEncoding()
+	redistest.EveryEncoding(first.Do)
 	first.Do("SAVE")
 	digest := first.Do("DEBUG", "DIGEST").Str
 

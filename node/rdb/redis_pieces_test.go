@@ -25,7 +25,7 @@ var debugging = []string{"--enable-debug-command", "yes"}
 func TestCollectionsOfRedis(t *testing.T) {
 	for _, compression := range []string{"yes", "no"} {
 		first := redistest.Start(t, t.TempDir(), append(debugging, "--rdbcompression", compression)...)
-		first.EveryEncoding()
+		redistest.EveryEncoding(first.Do)
 		first.Do("SAVE")
 		var k kept
 		if _, err := LoadFile(filepath.Join(first.Dir, "dump.rdb"), &k, LoadOptions{}); err != nil {
@@ -56,7 +56,7 @@ func TestCollectionsOfRedis(t *testing.T) {
 func TestDumpsOfCollections(t *testing.T) {
 	for _, compression := range []string{"yes", "no"} {
 		server := redistest.Start(t, t.TempDir(), append(debugging, "--rdbcompression", compression)...)
-		server.EveryEncoding()
+		redistest.EveryEncoding(server.Do)
 		for _, db := range []string{"0", "7"} {
 			server.Do("SELECT", db)
 			for _, key := range server.Do("KEYS", "*").Elems {
@@ -86,7 +86,7 @@ func difference(a, b string) string {
 // with sanitize-dump-payload, the node refuses.
 func TestRedisRefusesWeRefuse(t *testing.T) {
 	server := redistest.Start(t, t.TempDir(), append(debugging, "--sanitize-dump-payload", "yes", "--rdbcompression", "no")...)
-	server.EveryEncoding()
+	redistest.EveryEncoding(server.Do)
 	r := rand.New(rand.NewPCG(7, 7))
 	refused, stricter := 0, 0
 	try := func(name string, body []byte) {
