@@ -42,11 +42,26 @@ func (*counter) Aux(string, string) error         { return nil }
 func (*counter) Resize(int, uint64, uint64) error { return nil }
 func (c *counter) Item(*Item) error               { c.items++; return nil }
 
-func BenchmarkLoad(b *testing.B) {
+// benchHashes are packed hashes of five fields.
+func benchHashes(n int) []Item {
+	items := benchItems(n)
+	for i := range items {
+		items[i].Type, items[i].String = TypeHash, nil
+		items[i].Packed = packed("name", "somebody", "age", "42", "mail", "somebody@example.org", "visits", fmt.Sprint(i), "token", fmt.Sprintf("%016x", i*i))
+	}
+	return items
+}
+
+func BenchmarkLoadHashes(b *testing.B) { benchmarkLoad(b, benchHashes) }
+
+func BenchmarkLoad(b *testing.B) { benchmarkLoad(b, benchItems) }
+
+func benchmarkLoad(b *testing.B, items func(n int) []Item) {
 	const keys = 10000
-	dump := written(b, WriterOptions{Checksum: true}, Header{}, benchItems(keys)...)
+	dump := written(b, WriterOptions{Checksum: true}, Header{}, items(keys)...)
 	b.SetBytes(int64(len(dump)))
 	b.ReportAllocs()
+	b.ResetTimer()
 	for range b.N {
 		var c counter
 		if _, err := Load(bytes.NewReader(dump), &c, LoadOptions{}); err != nil {

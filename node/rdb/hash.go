@@ -5,7 +5,7 @@ package rdb
 
 func readHash(v *value, it *Item) error {
 	it.Type, it.Fields = TypeHash, v.fields
-	return v.counted(it, "fields of a hash", func(v *value) (err error) {
+	return v.counted(it, "the number of fields of a hash", func(v *value) (err error) {
 		if v.name, err = v.in.text(v.name[:0], "a field of a hash"); err != nil {
 			return err
 		}

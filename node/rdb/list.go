@@ -13,7 +13,7 @@ const (
 
 func readList(v *value, it *Item) error {
 	it.Type, it.Elements = TypeList, v.elements
-	return v.counted(it, "elements of a list", func(v *value) (err error) {
+	return v.counted(it, "the number of elements of a list", func(v *value) (err error) {
 		v.name, err = v.in.text(v.name[:0], "an element of a list")
 		return err
 	})
@@ -42,7 +42,7 @@ func readListZiplist(v *value, it *Item) error {
 
 func readQuicklist2(v *value, it *Item) error {
 	it.Type, it.Nodes = TypeList, v.nodes
-	if err := v.counted(it, "nodes of a list", nil); err != nil {
+	if err := v.counted(it, "the number of nodes of a list", nil); err != nil {
 		return err
 	}
 	v.more = func(v *value) (bool, error) {
@@ -89,7 +89,7 @@ func (v *value) listNode() error {
 // readQuicklist reads a list of ziplists, each of which becomes a node.
 func readQuicklist(v *value, it *Item) error {
 	it.Type, it.Nodes = TypeList, v.nodes
-	if err := v.counted(it, "nodes of a list", nil); err != nil {
+	if err := v.counted(it, "the number of nodes of a list", nil); err != nil {
 		return err
 	}
 	nodes := v.left

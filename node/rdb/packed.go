@@ -66,7 +66,7 @@ type names struct {
 	slots []nameSlot // a power of two of them; offset 0 is an empty one
 	few   []int      // offsets, while a table is not worth it
 	text  []byte
-	other []byte
+	other []byte // scratch of checkScores, with text
 }
 
 type nameSlot struct{ hash, offset uint32 }
@@ -104,7 +104,7 @@ func (s *names) add(lp []byte, at int) (other int) {
 	s.text = listpack.Get(lp, at).Append(s.text[:0])
 	if len(s.slots) == 0 {
 		for _, before := range s.few {
-			if s.same(lp, before) {
+			if listpack.Get(lp, before).Equal(s.text) {
 				return before
 			}
 		}
@@ -118,16 +118,10 @@ func (s *names) add(lp []byte, at int) (other int) {
 		case held.offset == 0:
 			s.slots[i] = slot
 			return -1
-		case held.hash == slot.hash && s.same(lp, int(held.offset)):
+		case held.hash == slot.hash && listpack.Get(lp, int(held.offset)).Equal(s.text):
 			return int(held.offset)
 		}
 	}
-}
-
-// same says whether the name at an offset is the one in hand.
-func (s *names) same(lp []byte, at int) bool {
-	s.other = listpack.Get(lp, at).Append(s.other[:0])
-	return bytes.Equal(s.other, s.text)
 }
 
 func (s *names) forget() {

@@ -101,9 +101,9 @@ func (v *value) forget() {
 	v.names.forget()
 }
 
-// counted begins a value of parts that the dump counts. more reads one.
-func (v *value) counted(it *Item, what string, more func(v *value) error) (err error) {
-	if v.left, err = v.in.count("the number of " + what); err != nil {
+// counted begins a value of parts whose number comes first. more reads one.
+func (v *value) counted(it *Item, count string, more func(v *value) error) (err error) {
+	if v.left, err = v.in.count(count); err != nil {
 		return err
 	}
 	if v.left == 0 {

@@ -10,7 +10,7 @@ import (
 
 func readSet(v *value, it *Item) error {
 	it.Type, it.Elements = TypeSet, v.elements
-	return v.counted(it, "members of a set", func(v *value) (err error) {
+	return v.counted(it, "the number of members of a set", func(v *value) (err error) {
 		v.name, err = v.in.text(v.name[:0], "a member of a set")
 		return err
 	})

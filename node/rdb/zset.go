@@ -58,7 +58,7 @@ func readZSetTexts(v *value, it *Item) error {
 
 func (v *value) readScores(it *Item, score func(v *value) error) error {
 	it.Type, it.Scores = TypeZSet, v.scores
-	return v.counted(it, "members of a sorted set", func(v *value) (err error) {
+	return v.counted(it, "the number of members of a sorted set", func(v *value) (err error) {
 		if v.name, err = v.in.text(v.name[:0], "a member of a sorted set"); err != nil {
 			return err
 		}
