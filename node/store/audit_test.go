@@ -164,6 +164,15 @@ func (a *auditor) refer(h handle) {
 
 // collection checks the trees of a collection.
 func (a *auditor) collection(e entry) error {
+	roots := []handle{e.block()}
+	if p := a.arena.ptr(e.block()); kindOf(p) == kindPair {
+		roots = []handle{zpair{p}.byMember(), zpair{p}.byScore()}
+	}
+	for _, h := range roots {
+		if n := a.arena.inner(h); kindOf(n.p) == kindInner && n.len() < 2 {
+			return fmt.Errorf("root %x has %d children", h, n.len())
+		}
+	}
 	switch Type(e.typeEncoding() >> 4) {
 	case TypeHash, TypeSet:
 		n, err := a.mapTree(e.block(), 0, orderEnd)

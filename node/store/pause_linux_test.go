@@ -4,9 +4,11 @@
 package store
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,16 +32,15 @@ func threadTime(t *testing.T) time.Duration {
 // and what doing nothing takes is subtracted; a table that doubled at once would
 // be a pause of tens of milliseconds.
 func TestNoLongPauses(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	noLongPauses(t, 600_000, pausesOfKeys)
+}
+
+func pausesOfKeys(t *testing.T, keys int, run func(name string, op func(i int))) {
 	st := New(Options{})
 	defer st.Close()
 	db := st.DB(0)
-	const keys = 600_000
 	var key [16]byte
 	var value [32]byte
-	run := pauses(t, keys)
 	set := func(i int) {
 		benchKey(key[:], i)
 		if _, err := db.SetText(key[:], value[:], false); err != nil {
@@ -58,9 +59,28 @@ func TestNoLongPauses(t *testing.T) {
 	})
 }
 
-// pauses returns a function that measures so many operations, one by one, and
-// fails if one in ten thousand, or one at all, takes too long.
-func pauses(t *testing.T, ops int) (run func(name string, op func(i int))) {
+// noLongPauses runs a scenario, whose operations it measures one by one, and fails
+// if of any of them one in ten thousand, or one at all, takes too long. What the
+// store does it does every time, what a busy machine does it does not: the
+// scenario has three attempts.
+func noLongPauses(t *testing.T, ops int, scenario func(*testing.T, int, func(string, func(int)))) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var long []string
+	for range 3 {
+		long = nil
+		scenario(t, ops, pauses(t, ops, &long))
+		if long == nil {
+			return
+		}
+	}
+	t.Errorf("three times pauses, at last of %s", strings.Join(long, "; "))
+}
+
+// pauses returns a function that measures an operation, called so many times, and
+// appends to long if it pauses.
+func pauses(t *testing.T, ops int, long *[]string) (run func(name string, op func(i int))) {
 	measure := func(name string, op func(i int)) (rare, worst time.Duration) {
 		times := make([]time.Duration, ops)
 		last := threadTime(t)
@@ -78,23 +98,22 @@ func pauses(t *testing.T, ops int) (run func(name string, op func(i int))) {
 	idle, _ := measure("nothing", func(int) {})
 	return func(name string, op func(i int)) {
 		if rare, worst := measure(name, op); rare > idle+50*time.Microsecond || worst > 5*time.Millisecond {
-			t.Errorf("%s: 99.99th percentile %v, worst %v", name, rare, worst)
+			*long = append(*long, fmt.Sprintf("%s: 99.99th percentile %v, worst %v", name, rare, worst))
 		}
 	}
 }
 
 // Nor does any operation on one field of a large hash, a snapshot of it or not.
 func TestNoLongPausesOfLargeHash(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	noLongPauses(t, 300_000, pausesOfLargeHash)
+}
+
+func pausesOfLargeHash(t *testing.T, fields int, run func(name string, op func(i int))) {
 	st := New(Options{})
 	defer st.Close()
-	const fields = 300_000
 	key := []byte("hash")
 	var name [16]byte
 	var value [32]byte
-	run := pauses(t, fields)
 	set := func(i int) {
 		benchKey(name[:], i)
 		h := st.DB(0).EditHash(key)
@@ -116,8 +135,12 @@ func TestNoLongPausesOfLargeHash(t *testing.T) {
 	for i := range fields {
 		set(i)
 	}
+	used := st.a.used
 	start := threadTime(t)
 	st.DB(0).Delete(key)
+	if st.a.used < used/2 {
+		t.Error("DEL has freed the hash at once")
+	}
 	if took := threadTime(t) - start; took > 2*time.Millisecond {
 		t.Errorf("DEL took %v", took)
 	}
