@@ -117,18 +117,6 @@ func (t *trail) upper() (key uint64, ok bool) {
 	return 0, false
 }
 
-// rank returns how many elements come before the leaf.
-func (t *trail) rank() int {
-	sum := 0
-	for d := range t.depth {
-		n := t.r.inner(t.steps[d].h)
-		for i := range t.steps[d].i {
-			sum += n.count(i)
-		}
-	}
-	return sum
-}
-
 // tree is a tree that is being edited, by way of the trail to one of its
 // leaves. What changes only that leaf keeps the trail; what changes the inner
 // nodes' children (divide, remove, join) leaves it useless until the next way is
