@@ -25,13 +25,17 @@ import (
 	"github.com/espalier-io/espalier/node/zsets"
 )
 
+// everyType are the families of all types.
+func everyType() engine.Families {
+	return engine.Families{
+		stringcommands.Commands(), keys.Commands(), hashes.Commands(), lists.Commands(), sets.Commands(), zsets.Commands(),
+	}
+}
+
 // startWithCollections starts a node that serves every type.
 func startWithCollections(t *testing.T, options ...string) *difftest.Node {
 	t.Helper()
-	families := engine.Families{
-		stringcommands.Commands(), keys.Commands(), hashes.Commands(), lists.Commands(), sets.Commands(), zsets.Commands(),
-	}
-	return difftest.StartNode(t, families, append([]string{"--enable-debug-command", "yes"}, options...)...)
+	return difftest.StartNode(t, everyType(), append([]string{"--enable-debug-command", "yes"}, options...)...)
 }
 
 // TestCollectionsAreExchangedWithRedis: the node takes Redis's dump with every
@@ -158,5 +162,52 @@ func TestEmptyCollectionsAreSkipped(t *testing.T) {
 		if !strings.Contains(n.Log(), line) {
 			t.Errorf("the log lacks %q", line)
 		}
+	}
+}
+
+// TestLimitsHoldForDumps: the limits of packed collections are those of the
+// command line and of CONFIG SET, for commands, for what is loaded, and for what
+// is restored, as with Redis.
+func TestLimitsHoldForDumps(t *testing.T) {
+	pair := difftest.NewPair(t, everyType(),
+		"--hash-max-ziplist-entries", "2", "--hash-max-listpack-value", "8", "--set-max-intset-entries", "2",
+		"--zset-max-ziplist-entries", "2", "--zset-max-listpack-value", "8", "--list-max-listpack-size", "2")
+	const encodings = `
+		OBJECT ENCODING h
+		OBJECT ENCODING H
+		OBJECT ENCODING hv
+		OBJECT ENCODING s
+		OBJECT ENCODING S
+		OBJECT ENCODING z
+		OBJECT ENCODING Z
+		OBJECT ENCODING zv
+		DUMP l
+	`
+	for _, step := range []string{`
+		HSET h a 1 b 2
+		HSET H a 1 b 2 c 3
+		HSET hv a longer-than-eight
+		SADD s 1 2
+		SADD S 1 2 3
+		ZADD z 1 a 2 b
+		ZADD Z 1 a 2 b 3 c
+		ZADD zv 1 longer-than-eight
+		RPUSH l a b c d e
+	`, "DEBUG RELOAD", `
+		CONFIG SET hash-max-listpack-entries 100 hash-max-ziplist-value 100 set-max-intset-entries 100
+		CONFIG SET zset-max-listpack-entries 100 zset-max-ziplist-value 100 list-max-ziplist-size -1
+		CONFIG GET *listpack* # unordered
+		CONFIG GET *ziplist* # unordered
+	`, `
+		# A list of Redis obeys the limit under which it was made or loaded.
+		DEBUG RELOAD
+		RPUSH l f g
+	`, `
+		CONFIG SET hash-max-listpack-entries 1 set-max-intset-entries 1 zset-max-listpack-entries 1
+		DEBUG RELOAD
+		RPUSH l h i
+	`} {
+		pair.Compare(t, step)
+		pair.Compare(t, encodings)
 	}
 }
