@@ -129,6 +129,9 @@ func (e *Engine) pauseClients(purpose pausePurpose, kind pauseKind, length time.
 	p.kind = max(p.kind, kind)
 	p.end = max(p.end, e.clock+int64(length))
 	e.pauses.kind = max(e.pauses.kind, kind)
+	if length == forEver {
+		return
+	}
 	time.AfterFunc(length, func() {
 		e.Lock()
 		defer e.Unlock()

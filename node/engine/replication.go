@@ -158,6 +158,8 @@ func (r *replication) perform(effects []repl.Effect) {
 			r.log(e)
 		case repl.RoleChanged:
 			r.roleChanged(e.Role)
+		case repl.HoldWrites:
+			r.holdWrites(e.On)
 		default:
 			r.performUpstream(effect)
 			r.performDownstream(effect)
@@ -179,8 +181,31 @@ func (r *replication) log(e repl.Log) {
 // roleChanged lets go of clients that wait for what only a master gives.
 func (r *replication) roleChanged(role repl.Role) {
 	r.showRole()
+	r.noteMaster()
 	if role == repl.Replica {
 		r.e.dismissBlocked()
+	}
+}
+
+// noteMaster makes the configuration say whom this node follows, whoever decided
+// it: a person, or the other end of a FAILOVER.
+func (r *replication) noteMaster() {
+	if r.e.managed.on {
+		return
+	}
+	var master config.HostPort
+	if up := r.status().Upstream; up != nil {
+		master = config.HostPort{Host: up.Host, Port: up.Port}
+	}
+	r.e.cfg.SetReplicaOf(master)
+}
+
+// holdWrites makes the writes of clients wait for a FAILOVER.
+func (r *replication) holdWrites(on bool) {
+	if on {
+		r.e.pauseClients(pausedByFailover, pauseWrite, forEver)
+	} else {
+		r.e.unpauseClients(pausedByFailover)
 	}
 }
 

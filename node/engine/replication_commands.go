@@ -22,6 +22,8 @@ func (e *Engine) replicationCommands() []command.Spec {
 		inner = command.Admin | command.NoScript | command.AllowBusy
 	)
 	return []command.Spec{
+		{Name: "failover", Arity: -1, Flags: command.Admin | command.NoScript | command.Stale | command.OneAuthor, Group: group, Since: "6.2.0",
+			Summary: "Hand the master role over to a replica, without a lost write", Complexity: "O(1)", Handler: e.failover},
 		{Name: "psync", Arity: -3, Flags: command.NoAsyncLoading | command.Admin | command.NoMulti | command.NoScript, Group: group, Since: "2.8.0",
 			Summary: "Internal command used for replication", Handler: e.psync},
 		{Name: "replconf", Arity: -1, Flags: inner | command.Loading | command.Stale | command.Unquarantine, Group: group, Since: "3.0.0",
@@ -47,9 +49,12 @@ func (e *Engine) replicationCommands() []command.Spec {
 // the work is the link's. It is also the consent to the loss of the data set.
 func (e *Engine) replicaOf(ctx *command.Context) {
 	s, r := ctx.Session.(*Session), &e.replication
+	if r.m.Failover() != repl.FailoverNone {
+		ctx.Error("ERR REPLICAOF not allowed while failing over.")
+		return
+	}
 	if fold(ctx.Argv[1], "NO") && fold(ctx.Argv[2], "ONE") {
 		if r.isReplica() {
-			e.cfg.SetReplicaOf(config.HostPort{})
 			r.step(repl.UnsetMaster{By: s.describeForLog()})
 		}
 		ctx.Reply.OK()
@@ -73,6 +78,69 @@ func (e *Engine) replicaOf(ctx *command.Context) {
 		return
 	}
 	ctx.Reply.OK()
+}
+
+// failover is FAILOVER [TO host port [FORCE]] [TIMEOUT ms] and FAILOVER ABORT.
+func (e *Engine) failover(ctx *command.Context) {
+	r := &e.replication
+	if len(ctx.Argv) == 2 && fold(ctx.Argv[1], "ABORT") {
+		if r.m.Failover() == repl.FailoverNone {
+			ctx.Error("ERR No failover in progress.")
+			return
+		}
+		r.step(repl.AbortFailover{})
+		ctx.Reply.OK()
+		return
+	}
+	ask, text := parseFailover(ctx.Argv[1:])
+	if text == "" {
+		r.obeyConfig()
+		text = r.m.RefuseFailover(ask)
+	}
+	if text != "" {
+		ctx.Error(text)
+		return
+	}
+	r.step(ask)
+	if ask.Timeout > 0 {
+		time.AfterFunc(time.Duration(ask.Timeout)*time.Millisecond, func() {
+			e.Lock()
+			defer e.Unlock()
+			e.BatchBegin()
+			r.step(repl.FailoverDue{})
+			e.BatchEnd()
+		})
+	}
+	ctx.Reply.OK()
+}
+
+func parseFailover(args [][]byte) (ask repl.Failover, text string) {
+	for len(args) > 0 {
+		used := 1
+		switch {
+		case fold(args[0], "TIMEOUT") && len(args) > 1 && ask.Timeout == 0:
+			n, ok := resp.ParseInt(args[1])
+			if !ok {
+				return ask, command.ErrNotInteger
+			}
+			if n <= 0 {
+				return ask, "ERR FAILOVER timeout must be greater than 0"
+			}
+			ask.Timeout, used = n, 2
+		case fold(args[0], "TO") && len(args) > 2 && ask.Host == "":
+			port, ok := resp.ParseInt(args[2])
+			if !ok {
+				return ask, command.ErrNotInteger
+			}
+			ask.Host, ask.Port, used = string(args[1]), int(port), 3
+		case fold(args[0], "FORCE") && !ask.Force:
+			ask.Force = true
+		default:
+			return ask, command.ErrSyntax
+		}
+		args = args[used:]
+	}
+	return ask, ""
 }
 
 // replconf is what a replica says of itself, and its acknowledgements.
@@ -99,12 +167,48 @@ func (e *Engine) psync(ctx *command.Context) {
 		ask.By = s.describeForLog()
 	}
 	r.greeted[ask.Peer] = true
+	e.synchronize(s, ask, handoverTries)
+}
+
+// A master that hands its role over by force may have sent more than this
+// replica has read yet. What is on its way counts: it is waited for, as often
+// and as long as this.
+const (
+	handoverTries = 50
+	handoverPause = 20 * time.Millisecond
+)
+
+// synchronize answers PSYNC and SYNC.
+func (e *Engine) synchronize(s *Session, ask repl.Psync, tries int) {
+	r := &e.replication
+	if ask.Failover && tries > 0 && r.expects(ask.Offset) {
+		s.block(0, nil, nil)
+		wait := s.blocked
+		time.AfterFunc(handoverPause, func() {
+			e.Lock()
+			defer e.Unlock()
+			e.BatchBegin()
+			if s.blocked == wait {
+				s.unblock()
+				e.synchronize(s, ask, tries-1)
+			}
+			e.BatchEnd()
+		})
+		return
+	}
 	before := r.status()
 	r.step(ask)
 	after := r.status()
 	e.stats.fullSyncs += after.FullSyncs - before.FullSyncs
 	e.stats.partialSyncs += after.PartialOK - before.PartialOK
 	e.stats.partialSyncsRefused += after.PartialErr - before.PartialErr
+}
+
+// expects tells whether the link to the master may still bring what lies before an
+// offset.
+func (r *replication) expects(offset string) bool {
+	from, ok := resp.ParseInt([]byte(offset))
+	return ok && r.m.LinkUp() && from > r.offset()+1
 }
 
 // ip is the address that a session comes from, without the port.

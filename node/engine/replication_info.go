@@ -29,7 +29,7 @@ func (e *Engine) infoReplication(f *info.Fields) {
 	for i, p := range st.Peers {
 		f.Str(fmt.Sprintf("slave%d", i), fmt.Sprintf("ip=%s,port=%d,state=%s,offset=%d,lag=%d", p.IP, p.Port, p.State, p.Acked, p.Lag))
 	}
-	f.Str("master_failover_state", "no-failover")
+	f.Str("master_failover_state", e.replication.m.Failover().String())
 	f.Str("master_replid", st.History.Replid)
 	f.Str("master_replid2", st.History.Replid2)
 	f.Int("master_repl_offset", st.History.Offset)

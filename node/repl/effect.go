@@ -123,9 +123,14 @@ type (
 	}
 )
 
+// HoldWrites: until further notice the writes of clients wait, and the node puts
+// nothing of its own on the stream. Off ends it.
+type HoldWrites struct{ On bool }
+
 // RoleChanged tells that the node became a master or a replica.
 type RoleChanged struct{ Role Role }
 
+func (HoldWrites) effect()  {}
 func (Log) effect()         {}
 func (Dial) effect()        {}
 func (Hangup) effect()      {}

@@ -39,6 +39,18 @@ type (
 	ChangeReplid struct{}
 	// AskAcks: a client waits for acknowledgements (WAIT).
 	AskAcks struct{}
+	// Failover: FAILOVER, which RefuseFailover has let pass. Without a host any
+	// replica will do. Timeout is in milliseconds, 0 for none.
+	Failover struct {
+		Host    string
+		Port    int
+		Force   bool
+		Timeout int64
+	}
+	// AbortFailover: FAILOVER ABORT.
+	AbortFailover struct{}
+	// FailoverDue: the time of a FAILOVER may be over.
+	FailoverDue struct{}
 	// Tick comes once a second.
 	Tick struct{}
 )
@@ -127,6 +139,9 @@ func (UnsetMaster) event()    {}
 func (Freeze) event()         {}
 func (ChangeReplid) event()   {}
 func (AskAcks) event()        {}
+func (Failover) event()       {}
+func (AbortFailover) event()  {}
+func (FailoverDue) event()    {}
 func (Tick) event()           {}
 func (Dialed) event()         {}
 func (Received) event()       {}

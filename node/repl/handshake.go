@@ -140,10 +140,17 @@ func (m *Machine) askToContinue() {
 	}
 	from := strconv.FormatInt(m.history.Offset+1, 10)
 	m.log(Notice, "Trying a partial resynchronization (request %s:%s).", m.history.Replid, from)
+	if m.failover.state == FailoverUnderWay {
+		m.send(command("PSYNC", m.history.Replid, from, "FAILOVER"))
+		return
+	}
 	m.send(command("PSYNC", m.history.Replid, from))
 }
 
 func (m *Machine) psyncReply(line string) {
+	if !m.failoverAnswered(line) {
+		return
+	}
 	switch {
 	case strings.HasPrefix(line, "+FULLRESYNC"):
 		m.fullResync(line)

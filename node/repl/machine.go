@@ -69,8 +69,9 @@ type Machine struct {
 	// SELECT before the next command.
 	selected int
 
-	up   upstream
-	down downstream
+	up       upstream
+	down     downstream
+	failover failover
 
 	facts   Facts
 	effects []Effect
@@ -128,6 +129,12 @@ func (m *Machine) Step(facts Facts, event Event) []Effect {
 		m.askAcks()
 	case ChangeReplid:
 		m.history.Forget(m.newID()) // without a past
+	case Failover:
+		m.beginFailover(e)
+	case AbortFailover:
+		m.abortFailover("Failover manually aborted")
+	case FailoverDue:
+		m.furtherFailover()
 	case Tick:
 		m.tick()
 	}

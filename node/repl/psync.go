@@ -77,6 +77,8 @@ func (m *Machine) takeOver(e Psync) bool {
 // replicas retry on NOMASTERLINK.
 func (m *Machine) cannotServe(p *peer) string {
 	switch {
+	case m.failover.state != FailoverNone:
+		return "NOMASTERLINK Can't SYNC while failing over"
 	case m.frozen:
 		return "NOMASTERLINK Can't SYNC while frozen by a promise"
 	case m.role == None:

@@ -23,6 +23,7 @@ func (m *Machine) tick() {
 		m.backlog.Trim()
 	}
 	m.countGood()
+	m.furtherFailover()
 	m.down.ticks++
 }
 
@@ -95,6 +96,7 @@ func (m *Machine) acked(p *peer, offset int64) {
 		p.ready = true
 	}
 	m.countGood()
+	m.furtherFailover()
 }
 
 func (m *Machine) alive(e Alive) {

@@ -295,6 +295,20 @@ var verbs = map[string]func(*script, args) Event{
 	"unappliable": func(s *script, a args) Event { return Unappliable{s.link(a), a.str(1), a.has("untouched")} },
 	"getack":      func(s *script, a args) Event { return GetAck{} },
 
+	"failover": func(s *script, a args) Event {
+		e := Failover{Host: a.str(0), Port: int(a.num(1)), Force: a.has("force"), Timeout: a.getNum("timeout")}
+		if text := s.m.RefuseFailover(e); text != "" {
+			fmt.Fprintf(&s.out, "refused: %s\n", text)
+			return nil
+		}
+		return e
+	},
+	"abort": func(s *script, a args) Event { return AbortFailover{} },
+	"later": func(s *script, a args) Event { // so many milliseconds
+		s.facts.Now += a.num(0)
+		return FailoverDue{}
+	},
+
 	// The replicas.
 	"replconf": func(s *script, a args) Event { return Replconf{PeerID(a.num(0)), a.str(1), a.list[2:]} },
 	"psync": func(s *script, a args) Event {
@@ -401,6 +415,8 @@ func (s *script) print(effects []Effect) {
 			fmt.Fprintf(&s.out, "forget id=%d\n", e.ID)
 		case Drop:
 			fmt.Fprintf(&s.out, "drop peer=%d (%s)\n", e.Peer, e.Reason)
+		case HoldWrites:
+			fmt.Fprintf(&s.out, "hold writes: %t\n", e.On)
 		case RoleChanged:
 			fmt.Fprintf(&s.out, "role %s\n", [...]string{"master", "replica", "none"}[e.Role])
 		default:
