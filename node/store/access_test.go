@@ -82,3 +82,23 @@ func TestFrequency(t *testing.T) {
 		t.Errorf("the greatest counter became %d", got)
 	}
 }
+
+// The look that a command takes at a collection before it changes it is the
+// access that counts; the change is none of its own.
+func TestEditIsNoAccess(t *testing.T) {
+	st := New(Options{})
+	defer st.Close()
+	st.SetAccessPolicy(AccessPolicy{LFU: true, LogFactor: 0})
+	db := st.DB(0)
+	fillHash(st, "hash", 10, 10)
+	v, _ := db.Get([]byte("hash"))
+	want := st.Frequency(v.Access())
+	if want != lfuInitial+1 {
+		t.Errorf("a look counts as %d accesses", want-lfuInitial)
+	}
+	fillHash(st, "hash", 1000, 100)
+	v, _ = db.Peek([]byte("hash"))
+	if got := st.Frequency(v.Access()); got != want {
+		t.Errorf("an edit counts as %d accesses", got-want)
+	}
+}

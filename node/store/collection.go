@@ -72,8 +72,9 @@ const intsetMost = 1 << 30
 
 // SetPacked sets a key to a collection in the packed form of its type, as a dump
 // has it: EncListpack for a hash or a sorted set, EncIntset for a set. The caller
-// has made sure that it is whole and holds no duplicates. What exceeds the limits
-// is unpacked. added tells whether the key is new; a time to live is lost.
+// has made sure that it is whole and holds no duplicates. One with more elements
+// than the limits allow is unpacked; how long they are does not matter, as with
+// Redis. added tells whether the key is new; a time to live is lost.
 func (db *DB) SetPacked(key []byte, t Type, packed []byte) (added bool) {
 	c := content{typ: t, enc: EncListpack, text: packed, size: len(packed)}
 	if t == TypeSet {

@@ -35,6 +35,7 @@ type editor struct {
 
 // open looks the key up and tells whether it is there. If it is not, the
 // collection begins as neither form, and it is up to the caller to give it one.
+// It counts as no access: to learn the type the command has looked before.
 func (ed *editor) open(db *DB, key []byte, typ Type) (there bool) {
 	if db.st.editing {
 		panic("store: an edit is still open")
@@ -51,7 +52,6 @@ func (ed *editor) open(db *DB, key []byte, typ Type) (there bool) {
 		return false
 	}
 	ks.beforeChange(ed.slot.bucket)
-	ks.st.access.touch(e)
 	ed.enc = e.encoding()
 	switch h := e.block(); {
 	case e.isTree():
