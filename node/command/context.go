@@ -40,6 +40,7 @@ type Context struct {
 	dirty int
 	own   bool // the handler propagated in its own words
 	kept  []byte
+	words [][]byte // what Propagate hands over
 	woken [][]byte // the key that ended the wait of a call that is run again
 }
 
@@ -165,7 +166,8 @@ func (c *Context) Changed(n int) { c.dirty += n }
 // clock, on chance or on the data set goes here (EXPIRE → PEXPIREAT).
 func (c *Context) Propagate(argv ...[]byte) {
 	c.own = true
-	c.host.Propagate(c.Index, argv)
+	c.words = append(c.words[:0], argv...) // the host's memory, so that the caller's can be the stack
+	c.host.Propagate(c.Index, c.words)
 }
 
 // DoNotPropagate keeps a call off the stream although it reported changes.

@@ -176,25 +176,24 @@ func removeEqual(ctx *command.Context, l store.List, from end, element []byte, l
 // nextRun finds the first elements side by side that equal one, n <= most of
 // them, from the i-th on away from an end of the list; at is the lowest index.
 func nextRun(l store.List, from end, i int, element []byte, most int) (at, n int) {
-	elements, step := l.Ascend, 1
+	step := 1
 	if from == tail {
-		elements, step = l.Descend, -1
+		step = -1
 	}
 	if i < 0 || i >= l.Len() {
 		return 0, 0
 	}
-	for e := range elements(i) {
-		if bytes.Equal(e, element) {
+	each(l, from, i, func(e []byte) bool {
+		switch {
+		case bytes.Equal(e, element):
 			n++
 			at = i
-		} else if n > 0 {
-			break
-		}
-		if n == most {
-			break
+		case n > 0:
+			return false
 		}
 		i += step
-	}
+		return n < most
+	})
 	if from == head {
 		at -= n - 1
 	}

@@ -23,6 +23,8 @@ func endNamed(ctx *command.Context, arg []byte) (e end, ok bool) {
 	return head, false
 }
 
+var lmoveWord, rpoplpushWord = []byte("LMOVE"), []byte("RPOPLPUSH")
+
 func lmove(ctx *command.Context) {
 	if from, to, ok := bothEnds(ctx); ok {
 		if _, ok := listToChange(ctx, ctx.Reply.Null); ok {
@@ -43,13 +45,13 @@ func blmove(ctx *command.Context) {
 		return
 	}
 	if timeout, ok := ctx.Timeout(ctx.Argv[5]); ok && blockingMove(ctx, from, to, timeout) {
-		ctx.Propagate([]byte("LMOVE"), ctx.Argv[1], ctx.Argv[2], ctx.Argv[3], ctx.Argv[4])
+		ctx.Propagate(lmoveWord, ctx.Argv[1], ctx.Argv[2], ctx.Argv[3], ctx.Argv[4])
 	}
 }
 
 func brpoplpush(ctx *command.Context) {
 	if timeout, ok := ctx.Timeout(ctx.Argv[3]); ok && blockingMove(ctx, tail, head, timeout) {
-		ctx.Propagate([]byte("RPOPLPUSH"), ctx.Argv[1], ctx.Argv[2])
+		ctx.Propagate(rpoplpushWord, ctx.Argv[1], ctx.Argv[2])
 	}
 }
 

@@ -159,7 +159,8 @@ func multiPop(ctx *command.Context, args [][]byte, timeout []byte) {
 		ctx.Reply.ArrayLen(2)
 		ctx.Reply.Bulk(key)
 		n := takeMany(ctx, key, l, from, count)
-		ctx.Propagate(popWord(from), key, strconv.AppendInt(nil, int64(n), 10))
+		var digits [20]byte
+		ctx.Propagate(popWord(from), key, ctx.Keep(strconv.AppendInt(digits[:0], int64(n), 10)))
 	})
 }
 

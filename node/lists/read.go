@@ -122,13 +122,27 @@ func reply(ctx *command.Context, l store.List, from end, i, n int) {
 	if n == 0 {
 		return
 	}
-	elements := l.Ascend
-	if from == tail {
-		elements = l.Descend
-	}
-	for element := range elements(i) {
+	each(l, from, i, func(element []byte) bool {
 		ctx.Reply.Bulk(element)
-		if n--; n == 0 {
+		n--
+		return n > 0
+	})
+}
+
+// each visits the elements from the i-th on, away from an end of the list, as
+// long as visit returns true. The two loops are the price of not allocating: an
+// iterator that is a variable lives on the heap, with all that it touches.
+func each(l store.List, from end, i int, visit func(element []byte) bool) {
+	if from == head {
+		for element := range l.Ascend(i) {
+			if !visit(element) {
+				return
+			}
+		}
+		return
+	}
+	for element := range l.Descend(i) {
+		if !visit(element) {
 			return
 		}
 	}
@@ -204,25 +218,22 @@ func lpos(ctx *command.Context) {
 
 // run calls emit with the index of each match that counts.
 func (s search) run(l store.List, element []byte, emit func(i int)) {
-	i, step, rank := 0, 1, s.rank
-	elements := l.Ascend
+	from, i, step, rank := head, 0, 1, s.rank
 	if rank < 0 {
-		i, step, rank = l.Len()-1, -1, -rank
-		elements = l.Descend
+		from, i, step, rank = tail, l.Len()-1, -1, -rank
 	}
 	var looked, matches int64
-	for e := range elements(i) {
+	each(l, from, i, func(e []byte) bool {
 		if bytes.Equal(e, element) {
 			if matches++; matches >= rank {
 				emit(i)
 				if s.count < 0 || s.count > 0 && matches-rank+1 >= s.count {
-					return
+					return false
 				}
 			}
 		}
 		i += step
-		if looked++; looked == s.maxLen {
-			return
-		}
-	}
+		looked++
+		return looked != s.maxLen
+	})
 }
