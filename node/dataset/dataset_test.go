@@ -128,11 +128,13 @@ func TestTwice(t *testing.T) {
 	}
 }
 
-// FuzzPut puts whatever Restore takes into a store, and edits, copies, dumps and
-// deletes it there.
+// FuzzPut puts whatever Restore takes into stores with usual limits, and with
+// none for what is packed, and edits, copies, dumps and deletes it there.
 func FuzzPut(f *testing.F) {
-	st := store.New(store.Options{})
-	f.Cleanup(func() { st.Close() })
+	st, unpacked := store.New(store.Options{}), store.New(store.Options{})
+	f.Cleanup(st.Close)
+	f.Cleanup(unpacked.Close)
+	unpacked.SetLimits(store.Limits{ListNode: 2, ListPlain: 8})
 	db, key := st.DB(0), []byte("k")
 	for _, k := range kinds {
 		k.fill(db, key, 3)
@@ -147,35 +149,43 @@ func FuzzPut(f *testing.F) {
 		if rdb.Restore(payload, &in, true) != nil {
 			return
 		}
-		defer db.Delete(key)
-		if _, err := Put(db, &in); err != nil {
-			return
-		}
-		v, there := db.Peek(key)
-		if !there {
-			t.Fatal("what was put is not there")
-		}
-		digest := v.Digest()
-		var out rdb.Item
-		Describe(&out, v)
-		again := rdb.Item{Key: []byte("again")}
-		if err := rdb.Restore(rdb.Dump(&out, true), &again, false); err != nil {
-			t.Fatalf("what was put is dumped wrong: %v", err)
-		}
-		if _, err := Put(db, &again); err != nil {
-			t.Fatalf("what was put is refused: %v", err)
-		}
-		defer db.Delete(again.Key)
-		copied := []byte("copied")
-		db.Copy(key, db, copied)
-		defer db.Delete(copied)
-		edit(db, key)
-		for _, k := range [][]byte{again.Key, copied} {
-			if v, _ := db.Peek(k); v.Digest() != digest {
-				t.Errorf("%s differs", k)
-			}
+		if a, b := putAndEdit(t, st.DB(0), &in), putAndEdit(t, unpacked.DB(0), &in); a != b {
+			t.Error("the digest depends on the limits")
 		}
 	})
+}
+
+// putAndEdit returns the digest of what was put.
+func putAndEdit(t *testing.T, db *store.DB, in *rdb.Item) store.Digest {
+	defer db.Delete(in.Key)
+	if _, err := Put(db, in); err != nil {
+		t.Fatalf("what Restore took is refused: %v", err)
+	}
+	v, there := db.Peek(in.Key)
+	if !there {
+		t.Fatal("what was put is not there")
+	}
+	digest := v.Digest()
+	var out rdb.Item
+	Describe(&out, v)
+	again := rdb.Item{Key: []byte("again")}
+	if err := rdb.Restore(rdb.Dump(&out, true), &again, false); err != nil {
+		t.Fatalf("what was put is dumped wrong: %v", err)
+	}
+	if _, err := Put(db, &again); err != nil {
+		t.Fatalf("what was put is refused: %v", err)
+	}
+	defer db.Delete(again.Key)
+	copied := []byte("copied")
+	db.Copy(in.Key, db, copied)
+	defer db.Delete(copied)
+	edit(db, in.Key)
+	for _, k := range [][]byte{again.Key, copied} {
+		if v, _ := db.Peek(k); v.Digest() != digest {
+			t.Errorf("%s differs", k)
+		}
+	}
+	return digest
 }
 
 // edit changes a collection at both ends and in the middle.

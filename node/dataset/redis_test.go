@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/espalier-io/espalier/node/dataset"
@@ -122,26 +121,5 @@ func compareDumps(t *testing.T, redis *redistest.Server, key string, v store.Val
 	got, want := string(rdb.Dump(&it, true)), redis.Do("DUMP", key).Str
 	if got != want {
 		t.Errorf("%s (%s): Redis dumps %d bytes, the node %d others:\n%.200q\n%.200q", key, v.Encoding(), len(want), len(got), want, got)
-	}
-}
-
-// TestTwice: what is there twice is said by name.
-func TestTwice(t *testing.T) {
-	for body, want := range map[string]string{
-		"\x04\x01k\x02\x01f\x01v\x01f\x01w": `the field of the hash "f" is there twice`,
-		"\x02\x01k\x02\x01m\x01m":           `the member of the set "m" is there twice`,
-		"\x05\x01k\x02\x01m\x00\x00\x00\x00\x00\x00\x00\x00\x01m\x00\x00\x00\x00\x00\x00\xf0\x3f": `the member of the sorted set "m" is there twice`,
-		"\x00\x01k\x01v\x00\x01k\x01v": `"k" is there twice`,
-	} {
-		st := store.New(store.Options{Databases: 1})
-		file := filepath.Join(t.TempDir(), "dump.rdb")
-		if err := os.WriteFile(file, []byte("REDIS0010"+body+"\xff\x00\x00\x00\x00\x00\x00\x00\x00"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := rdb.LoadFile(file, into{st}, rdb.LoadOptions{})
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %s", body, err, want)
-		}
-		st.Close()
 	}
 }
