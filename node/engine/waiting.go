@@ -168,11 +168,10 @@ func (e *Engine) peek(k *keyWait, key []byte) (v store.Value, found bool) {
 	return v, found
 }
 
-// serve runs the command of a session again, for one of its keys. The gates ask
-// anew: what the session may do can have changed while it waited.
+// serve runs the command of a session again, for one of its keys.
 func (e *Engine) serve(k *keyWait, key []byte) {
 	s := k.s
-	refusal := e.refuse(s, k.cmd)
+	refusal := e.refuseServing(k.cmd.Flags)
 	if refusal == "" {
 		mark := s.reply.Len()
 		if e.rerun(k, key); k.again {
@@ -186,6 +185,19 @@ func (e *Engine) serve(k *keyWait, key []byte) {
 	}
 	k.cmd.Stats.Rejected++
 	s.answer(func() { e.replyError(s, refusal) })
+}
+
+// refuseServing gives the reason why a command may not be run after all that has
+// waited: what bars the writes of clients can have changed meanwhile, the role of
+// the node first of all. Memory is not asked for again, as with Redis: the element
+// is there already.
+func (e *Engine) refuseServing(flags command.Flags) string {
+	if e.managed.on {
+		if text := e.managed.refuse(flags); text != "" {
+			return text
+		}
+	}
+	return e.refuseWrite(flags)
 }
 
 // rerun is call for a command that was called before: it is shown and counted

@@ -252,6 +252,17 @@ func TestBlocking(t *testing.T) {
 		2<
 		DBSIZE
 
+		# memory is no matter for who has waited
+		2> BLMOVE a b LEFT RIGHT 0 # blocks
+		MULTI
+		RPUSH a 1
+		CONFIG SET maxmemory 1
+		EXEC
+		2<
+		BLMOVE b a LEFT RIGHT 0
+		CONFIG SET maxmemory 0
+		DEL b
+
 		# a watched key that a wait takes away
 		WATCH a
 		2> BLPOP a 0 # blocks
