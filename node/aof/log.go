@@ -135,6 +135,13 @@ func (l *Log) Turn(t *Turn) bool {
 	return true
 }
 
+// Turning tells whether a turn is waited for.
+func (l *Log) Turning() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.turn != nil
+}
+
 // SetPolicy changes the policy.
 func (l *Log) SetPolicy(p Policy) { l.policy.Store(int32(p)) }
 

@@ -19,6 +19,7 @@ import (
 // by the log when it comes to that place (aof.Turn), or, where nothing was
 // appended before, here.
 type rewrite struct {
+	job       *snapshotJob
 	startedAt time.Duration
 	manual    bool
 	commands  bool       // the base is written as commands
@@ -71,6 +72,8 @@ func (a *appendOnly) rewriteBarred(err error) {
 	a.e.log.Warningf("Can't rewrite append only file in background: %v", err)
 }
 
+var errDiskBehind = errors.New("the AOF still waits for the disk to take what was written before the last rewrite")
+
 var errBarred = errors.New("this node has no role or no data set yet: what is on the disk may be better")
 
 // startRewrite begins to write a new base of the data set as it is now.
@@ -81,6 +84,8 @@ func (a *appendOnly) startRewrite() error {
 		return errSnapshotBusy
 	case e.managed.barsSaving():
 		return errBarred
+	case a.log != nil && a.log.Turning():
+		return errDiskBehind
 	}
 	dir, err := a.directory()
 	if err != nil {
@@ -98,7 +103,7 @@ func (a *appendOnly) startRewrite() error {
 	}
 	header := e.dumpHeader()
 	header.AOFBase = true
-	_, err = e.startSnapshot(snapshotRequest{
+	r.job, err = e.startSnapshot(snapshotRequest{
 		purpose: forAppendOnly, header: header, commands: r.commands,
 		sink: func(encode func(io.Writer) error) error { return a.writeBase(dir, r, encode) },
 		done: func(err error) { a.rewritten(dir, r, err) },
@@ -154,6 +159,9 @@ func (a *appendOnly) writeBase(dir *aof.Dir, r *rewrite, encode func(io.Writer) 
 	if err == nil {
 		err = f.Sync()
 	}
+	a.e.Lock()
+	r.job.end() // what follows may take as long as the disk wants
+	a.e.Unlock()
 	if err = errors.Join(err, f.Close()); err == nil && r.turned != nil {
 		err = <-r.turned
 	}
