@@ -73,6 +73,7 @@ func (r *replication) performUpstream(effect repl.Effect) {
 		if l := r.linkOf(e.Link); l != nil {
 			l.install()
 			r.e.managed.installed()
+			r.e.aof.restart()
 		}
 	case repl.Follow:
 		if l := r.linkOf(e.Link); l != nil {
