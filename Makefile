@@ -35,6 +35,10 @@ image: build ## Pack the binaries into bin/espalier.tar, an image without a base
 test: ## Run every test that needs no cluster; installs what it needs (what CI and a newcomer run)
 	hack/test.sh
 
+.PHONY: conformance
+conformance: ## Run the files of Redis's own test suite that the node has to pass
+	hack/conformance.sh
+
 .PHONY: e2e
 e2e: ## Run the tests on a real Kubernetes: our own, or the one that KUBECONFIG names
 	hack/e2e.sh

@@ -6,8 +6,10 @@ set -euo pipefail
 
 command -v go >/dev/null || die "Go is not installed: https://go.dev/doc/install"
 
-# unit_tests runs every package but the hazard, which is a step of its own.
-unit_tests() { go test -timeout 15m $(go list ./... | grep -v /hack/hazard$); }
+# alone are packages whose processes want the machine for themselves: each is a
+# step of its own.
+alone='/hack/(hazard|safety|mixed)$'
+unit_tests() { go test -timeout 15m $(go list ./... | grep -vE "$alone"); }
 
 step "Debian packages" install_packages redis-server redis-tools iproute2
 step "build a kube-apiserver for the tests of the API" hack/kube/build.sh api
@@ -16,4 +18,6 @@ step "build the binaries" make --no-print-directory build
 step "lint and walls" hack/lint.sh
 step "unit, differential and API tests" unit_tests
 step "the hazard, by processes" go test -count=1 -timeout 15m -parallel 5 ./hack/hazard
+step "the safety protocol's sequences, by processes" go test -count=1 -timeout 10m ./hack/safety
+step "fuzzing, 30 s each" hack/fuzz.sh 30s
 report_steps
