@@ -66,6 +66,10 @@ type FileOptions struct {
 	// IncrementalSync has the disk take the data every 4 MiB, so that the
 	// final sync is short (rdb-save-incremental-fsync).
 	IncrementalSync bool
+	// Replace, if not nil, has the last word: it calls rename, with which the new
+	// file takes the place of the old, or returns an error. Renaming takes no time,
+	// however large the old file is.
+	Replace func(rename func() error) error
 }
 
 const syncEvery = 4 << 20
@@ -82,7 +86,7 @@ func SaveFile(path string, opts FileOptions, write func(io.Writer) error) error 
 	temp := filepath.Join(dir, fmt.Sprintf("temp-%d-%d.rdb", os.Getpid(), tempFiles.Add(1)))
 	step, err := writeTemp(temp, opts, write)
 	if err == nil {
-		step, err = SaveRename, os.Rename(temp, path)
+		step, err = SaveRename, opts.replace(func() error { return os.Rename(temp, path) }, path)
 	}
 	if err != nil {
 		if step != SaveOpen {
@@ -94,6 +98,18 @@ func SaveFile(path string, opts FileOptions, write func(io.Writer) error) error 
 		return &SaveError{SaveSyncDir, filepath.Base(temp), path, err}
 	}
 	return nil
+}
+
+// replace renames. While it is open, the old file is not freed, which takes the
+// system a while for a large one.
+func (o *FileOptions) replace(rename func() error, path string) error {
+	if o.Replace == nil {
+		return rename()
+	}
+	if old, err := os.Open(path); err == nil {
+		defer old.Close()
+	}
+	return o.Replace(rename)
 }
 
 func writeTemp(temp string, opts FileOptions, write func(io.Writer) error) (SaveStep, error) {

@@ -110,6 +110,36 @@ func TestFailedSaveKeepsTheOldDump(t *testing.T) {
 	}
 }
 
+// TestReplace: who saves decides at the last moment, when all is on the disk.
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "dump.rdb")
+	if err := SaveFile(path, FileOptions{}, writeItems(item(0, "k", "old"))); err != nil {
+		t.Fatal(err)
+	}
+	value := func() string {
+		var k kept
+		if _, err := LoadFile(path, &k, LoadOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return string(k.Items[0].String)
+	}
+	boom := errors.New("boom")
+	err := SaveFile(path, FileOptions{Replace: func(func() error) error { return boom }}, writeItems(item(0, "k", "new")))
+	if !errors.Is(err, boom) || value() != "old" || len(contents(t, dir)) != 1 {
+		t.Errorf("refused: %v, the dump holds %s beside %v", err, value(), contents(t, dir))
+	}
+	err = SaveFile(path, FileOptions{Replace: func(rename func() error) error {
+		if value() != "old" {
+			t.Error("the new dump is there too early")
+		}
+		return rename()
+	}}, writeItems(item(0, "k", "new")))
+	if err != nil || value() != "new" || len(contents(t, dir)) != 1 {
+		t.Errorf("granted: %v, the dump holds %s beside %v", err, value(), contents(t, dir))
+	}
+}
+
 func TestSaveErrorsOfTheSystem(t *testing.T) {
 	dir := t.TempDir()
 	gone := filepath.Join(dir, "gone", "dump.rdb")

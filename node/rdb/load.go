@@ -54,7 +54,7 @@ type Summary struct {
 }
 
 // ErrChecksum is a dump that is whole but damaged.
-var ErrChecksum = errors.New("wrong checksum")
+var ErrChecksum = errors.New("RDB CRC error")
 
 // Load reads one dump from r, up to its end and no further in meaning, though
 // up to 64 KiB further in bytes (Summary.Rest); a caller that must not have
