@@ -4,6 +4,7 @@
 package engine_test
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -60,4 +61,24 @@ func TestFlushedDumpStandsBehindTheFlush(t *testing.T) {
 			before = saves()
 		}
 	})
+}
+
+// TestFlushEndsABackgroundSave: at once, in the middle of many keys, and nothing
+// of it reaches the dump.
+func TestFlushEndsABackgroundSave(t *testing.T) {
+	n := start(t, "--rdb-key-save-delay", "1000")
+	c := n.Dial(t)
+	c.Ask(t, "DEBUG", "POPULATE", "60000") // a minute of saving
+	want(t, c.Ask(t, "BGSAVE"), "Background saving started")
+	want(t, c.Ask(t, "FLUSHALL"), "OK")
+	awaitSaved(t, c)
+	if _, err := os.Stat(filepath.Join(n.Dir, "dump.rdb")); err == nil {
+		t.Error("the save that was ended has left a dump")
+	}
+	want(t, c.Ask(t, "BGSAVE"), "Background saving started")
+	awaitSaved(t, c)
+	sum, err := rdb.LoadFile(filepath.Join(n.Dir, "dump.rdb"), collect(func(*rdb.Item) {}), rdb.LoadOptions{})
+	if err != nil || sum.Keys != 0 {
+		t.Errorf("the dump behind the flush: %d keys, %v", sum.Keys, err)
+	}
 }

@@ -153,7 +153,7 @@ func (e *Engine) infoPersistence(f *info.Fields) {
 	f.Int("current_save_keys_processed", keys)
 	f.Int("current_save_keys_total", total)
 	f.Int("rdb_changes_since_last_save", e.dirty)
-	f.Bool("rdb_bgsave_in_progress", e.snapshot != nil && e.snapshot.req.purpose != forAppendOnly)
+	f.Bool("rdb_bgsave_in_progress", s.job != nil || e.snapshot != nil && e.snapshot.req.purpose != forAppendOnly)
 	f.Int("rdb_last_save_time", s.lastSave)
 	f.Str("rdb_last_bgsave_status", okOrErr(!s.lastFailed))
 	f.Int("rdb_last_bgsave_time_sec", wholeSeconds(s.lastTook))

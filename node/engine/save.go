@@ -63,7 +63,7 @@ func (e *Engine) savePoint() (config.SavePoint, bool) {
 
 // savingCron obeys the save points and BGSAVE SCHEDULE.
 func (e *Engine) savingCron() {
-	if e.snapshot != nil || e.loading != nil || e.managed.barsSaving() {
+	if e.snapshot != nil || e.saving.job != nil || e.loading != nil || e.managed.barsSaving() {
 		return
 	}
 	if p, due := e.savePoint(); due {
@@ -75,15 +75,18 @@ func (e *Engine) savingCron() {
 }
 
 // startSaving begins a save in the background; false says that a snapshot is
-// running.
+// running, or that a cancelled save has not noticed yet.
 func (e *Engine) startSaving() bool {
 	s := &e.saving
+	if s.job != nil {
+		return false
+	}
 	path, incremental := dumpPath(&e.cfg.Values), e.cfg.RDBSaveIncrementalFsync
 	job, err := e.startSnapshot(snapshotRequest{
 		purpose: forDisk,
 		header:  e.dumpHeader(),
 		sink: func(encode func(io.Writer) error) error {
-			return rdb.SaveFile(path, rdb.FileOptions{IncrementalSync: incremental}, encode)
+			return rdb.SaveFile(path, rdb.FileOptions{IncrementalSync: incremental, Replace: e.replaceDump}, encode)
 		},
 		done: e.backgroundSaved,
 	})
@@ -95,6 +98,17 @@ func (e *Engine) startSaving() bool {
 	s.dirtyAtCut = e.dirty
 	e.log.Noticef("Background saving started by pid %d", os.Getpid())
 	return true
+}
+
+// replaceDump lets a background save take the old dump's place, unless it was
+// cancelled: it would bring back what was flushed or replaced meanwhile.
+func (e *Engine) replaceDump(rename func() error) error {
+	e.Lock()
+	defer e.Unlock()
+	if e.saving.job.cancelled.Load() {
+		return errSnapshotCancelled
+	}
+	return rename()
 }
 
 // dumpHeader says where in the stream the data set stands now.
@@ -151,7 +165,7 @@ func (e *Engine) saveNow() error {
 
 // cancelSaving ends a background save whose result is not wanted any more.
 func (e *Engine) cancelSaving() {
-	if job := e.saving.job; job != nil && !job.cancelled {
+	if job := e.saving.job; job != nil && !job.cancelled.Load() {
 		job.cancel()
 	}
 }

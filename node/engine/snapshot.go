@@ -6,6 +6,7 @@ package engine
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/espalier-io/espalier/node/config"
@@ -60,10 +61,10 @@ type snapshotJob struct {
 	st        *store.Store // that the cut is of
 	usage     rdb.UsageKind
 	sizes     []store.SnapshotDB
-	cancelled bool
-	startedAt int64 // e.clock
-	keys      int64 // to be written
-	written   int64 // keys, for INFO
+	cancelled atomic.Bool // changed under the lock
+	startedAt int64       // e.clock
+	keys      int64       // to be written
+	written   int64       // keys, for INFO
 }
 
 // startSnapshot makes the cut and begins to write. errSnapshotBusy says that
@@ -110,9 +111,10 @@ func (e *Engine) cutSnapshot(req snapshotRequest) (*snapshotJob, error) {
 }
 
 // cancel ends a snapshot before its end. The store can begin another one at
-// once; the sink of this one gets an error as soon as it goes on.
+// once; the sink of this one gets an error with the next key or the next buffer
+// of a large one.
 func (j *snapshotJob) cancel() {
-	j.cancelled = true
+	j.cancelled.Store(true)
 	j.end()
 }
 
@@ -127,10 +129,10 @@ func (j *snapshotJob) end() {
 
 // encode writes the dump to dst. Called without the lock.
 func (j *snapshotJob) encode(dst io.Writer) error {
-	return j.write(dst, func(b *store.Batch, more *bool) error {
+	return j.write(cancellable{dst, j}, func(b *store.Batch, more *bool) error {
 		j.e.Lock()
 		defer j.e.Unlock()
-		if j.cancelled {
+		if j.cancelled.Load() {
 			b.Release()
 			return errSnapshotCancelled
 		}
@@ -141,6 +143,19 @@ func (j *snapshotJob) encode(dst io.Writer) error {
 		b.Release()
 		j.e.Unlock()
 	})
+}
+
+// cancellable is the way out of a snapshot that may be cancelled.
+type cancellable struct {
+	dst io.Writer
+	job *snapshotJob
+}
+
+func (c cancellable) Write(p []byte) (int, error) {
+	if c.job.cancelled.Load() {
+		return 0, errSnapshotCancelled
+	}
+	return c.dst.Write(p)
 }
 
 // encodeLocked is encode for who holds the lock all the time: SAVE.
@@ -191,6 +206,9 @@ func (j *snapshotJob) write(dst io.Writer, next func(b *store.Batch, more *bool)
 				return err
 			}
 			pause.afterKey()
+			if j.cancelled.Load() {
+				return errSnapshotCancelled
+			}
 		}
 	}
 	return w.end()
