@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/espalier-io/espalier/node/bitmaps"
 	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/engine"
 	"github.com/espalier-io/espalier/node/hashes"
@@ -129,7 +130,10 @@ func (n *node) fit() {
 // while the data set is read.
 func (n *node) start(out io.Writer) error {
 	engine.Version = version
-	n.engine = engine.New(n.cfg, n.log, engine.Families{strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands(), zsets.Commands()})
+	n.engine = engine.New(n.cfg, n.log, engine.Families{
+		strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands(), zsets.Commands(),
+		bitmaps.Commands(),
+	})
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {
 		return err

@@ -209,7 +209,6 @@ func inertEncodingDirectives() []directive {
 	return flatten(
 		because("nodes of lists are kept as they are", heldNum("list-compress-depth", 0, maxInt, 0)),
 		because("the node holds no such values",
-			heldNum("hll-sparse-max-bytes", 0, math.MaxInt64, 3000).in(memory).asUnsigned(),
 			heldNum("stream-node-max-bytes", 0, math.MaxInt64, 4096).in(memory).asUnsigned(),
 			heldNum("stream-node-max-entries", 0, math.MaxInt64, 100),
 		),

@@ -45,6 +45,7 @@ func encodingDirectives() []directive {
 		size("set-max-intset-entries", 512, func(v *Values) *int64 { return &v.SetMaxIntsetEntries }),
 		size("zset-max-listpack-entries", 128, func(v *Values) *int64 { return &v.ZSetMaxListpackEntries }).as("zset-max-ziplist-entries"),
 		size("zset-max-listpack-value", 64, func(v *Values) *int64 { return &v.ZSetMaxListpackValue }).in(memory).as("zset-max-ziplist-value"),
+		size("hll-sparse-max-bytes", 3000, func(v *Values) *int64 { return &v.HLLSparseMaxBytes }).in(memory),
 	}
 }
 

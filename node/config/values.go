@@ -55,6 +55,7 @@ type Values struct {
 	SetMaxIntsetEntries                          int64
 	ZSetMaxListpackEntries, ZSetMaxListpackValue int64
 	ListMaxListpackSize                          int // of a node: elements, or with -1 to -5, 4 to 64 KiB
+	HLLSparseMaxBytes                            int64
 
 	// Persistence.
 	Save                    []SavePoint // empty: never

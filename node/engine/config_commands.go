@@ -101,6 +101,7 @@ func (e *Engine) watchConfig() {
 	for _, name := range []string{
 		"proto-max-bulk-len", "maxmemory-policy", "hash-max-listpack-entries", "hash-max-listpack-value",
 		"list-max-listpack-size", "set-max-intset-entries", "zset-max-listpack-entries", "zset-max-listpack-value",
+		"hll-sparse-max-bytes",
 	} {
 		e.cfg.OnChange(name, func(*config.Config) error {
 			e.configureStore(e.store)

@@ -157,6 +157,7 @@ func limits(v *config.Values, listPlain int) store.Limits {
 		SetIntset:   size(v.SetMaxIntsetEntries),
 		ZSetEntries: size(v.ZSetMaxListpackEntries), ZSetValue: size(v.ZSetMaxListpackValue),
 		ListNode: v.ListMaxListpackSize, ListPlain: store.DefaultLimits.ListPlain,
+		SparseHLL: size(v.HLLSparseMaxBytes),
 	}
 	if listPlain > 0 {
 		l.ListPlain = listPlain

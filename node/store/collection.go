@@ -22,17 +22,23 @@ type Limits struct {
 	// ListPlain is the size from which on an element is a node of its own
 	// (DEBUG QUICKLIST-PACKED-THRESHOLD), 1 GiB by default.
 	ListPlain int
+	// SparseHLL is the most bytes of a HyperLogLog in its sparse form
+	// (hll-sparse-max-bytes).
+	SparseHLL int
 }
 
 // DefaultLimits are Redis's.
 var DefaultLimits = Limits{
 	HashEntries: 512, HashValue: 64, SetIntset: 512, ZSetEntries: 128, ZSetValue: 64,
-	ListNode: -2, ListPlain: 1 << 30,
+	ListNode: -2, ListPlain: 1 << 30, SparseHLL: 3000,
 }
 
 // SetLimits changes the limits. Collections that are there already follow with
 // their next change, and never become packed again, as with Redis.
 func (s *Store) SetLimits(l Limits) { s.limits = l }
+
+// Limits returns the limits.
+func (s *Store) Limits() Limits { return s.limits }
 
 // collection is what the looks at collections share.
 type collection struct {
