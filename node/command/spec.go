@@ -193,6 +193,9 @@ type Spec struct {
 	// Refine tells more of the keys of a call than Keys can, whose flags are then
 	// KeyVariableFlags (SET with and without GET). It may be nil.
 	Refine func(argv [][]byte, refs []KeyRef) []KeyRef
+	// CallFlags gives the flags of a call where they depend on it (EVAL: on what
+	// the script declares). It may be nil.
+	CallFlags func(argv [][]byte) Flags
 
 	Since, Group, Summary, Complexity string
 
@@ -255,6 +258,14 @@ type Command struct {
 
 	subs    index
 	subList []*Command
+}
+
+// FlagsOf gives the flags of a call.
+func (c *Command) FlagsOf(argv [][]byte) Flags {
+	if c.CallFlags == nil {
+		return c.Flags
+	}
+	return c.CallFlags(argv)
 }
 
 // IsContainer tells whether the command has subcommands.

@@ -79,12 +79,12 @@ func (e *Engine) appends() bool { return e.aof.log != nil && !e.aof.muted }
 
 // emit puts an effect, or a bracket of a transaction, on the stream and into the
 // file.
-func (e *Engine) emit(db int, p []byte) {
-	if e.replication.originates() {
+func (e *Engine) emit(to effectTarget, db int, p []byte) {
+	if to&toReplicas != 0 && e.replication.originates() {
 		e.replication.selectDB(db)
 		e.replication.feed(p)
 	}
-	if e.appends() {
+	if to&toLog != 0 && e.appends() {
 		e.aof.append(db, p)
 	}
 }

@@ -169,11 +169,10 @@ func (e *Engine) settlePauses() {
 }
 
 // holds tells whether a pause holds back this command of this session.
-func (e *Engine) holds(s *Session, cmd *command.Command) bool {
+func (e *Engine) holds(s *Session, cmd *command.Command, flags command.Flags) bool {
 	if e.pauses.kind == pauseNone || s.downstream != nil || s.fromMaster {
 		return false
 	}
-	flags := cmd.Flags
 	if s.tx.open && cmd == e.execCmd {
 		flags |= s.tx.flags
 	}

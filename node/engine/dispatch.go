@@ -19,11 +19,13 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 	before := s.reply.Len()
 
 	cmd, refusal := e.resolve(argv)
+	var flags command.Flags
 	if cmd != nil {
 		s.lastCmd = cmd
+		flags = cmd.FlagsOf(argv)
 	}
 	if refusal == "" {
-		refusal = e.refuse(s, cmd)
+		refusal = e.refuse(s, cmd, flags)
 	}
 	switch {
 	case refusal != "" && cmd == nil && speaksHTTP(argv[0]):
@@ -32,11 +34,11 @@ func (s *Session) Execute(argv [][]byte) server.Verdict {
 		return server.CloseAfterReply
 	case refusal != "":
 		s.refused(cmd, refusal)
-	case e.pauses.kind != pauseNone && e.holds(s, cmd):
+	case e.pauses.kind != pauseNone && e.holds(s, cmd, flags):
 		s.postpone()
 		return server.Postpone
 	case s.tx.open && !e.immediate[cmd]:
-		s.enqueue(cmd, argv)
+		s.enqueue(cmd, flags, argv)
 	default:
 		e.call(s, cmd, argv)
 		e.endUnit()

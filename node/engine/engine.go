@@ -89,6 +89,7 @@ type Engine struct {
 
 	replication replication
 	managed     managed
+	scripting   scripting
 
 	loading  *loading // nil when not
 	lastLoad lastLoad
@@ -134,6 +135,7 @@ func New(cfg *config.Config, logger *log.Logger, families Families) *Engine {
 	e.replication.init(e)
 	e.managed.init(e)
 	e.aof.init(e)
+	e.scripting.init(e)
 	e.buildTable(families)
 	e.registerInfo()
 	e.watchConfig()
@@ -148,6 +150,7 @@ func (e *Engine) buildTable(families Families) {
 		e.serverCommands(),
 		e.persistenceCommands(),
 		e.replicationCommands(),
+		e.scriptCommands(),
 	}, families...)...)
 	e.execCmd = e.table.ByFullName("exec")
 	e.pingCmd = e.table.ByFullName("ping")

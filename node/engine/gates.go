@@ -30,8 +30,7 @@ const (
 // when it may. The order of the questions is Redis's, so that a client which
 // is refused for two reasons hears the same one; the operator's come right
 // after authentication.
-func (e *Engine) refuse(s *Session, cmd *command.Command) string {
-	flags := cmd.Flags
+func (e *Engine) refuse(s *Session, cmd *command.Command, flags command.Flags) string {
 	switch {
 	case flags&command.Protected != 0 && !e.cfg.EnableDebugCommand.Allows(s.local()):
 		return errDebug

@@ -116,6 +116,7 @@ func (e *Engine) infoMemory(f *info.Fields) {
 	f.Uint("allocator_resident", m.rss)
 	f.Bytes("total_system_memory", m.system)
 	f.Bytes("maxmemory", e.cfg.MaxMemory)
+	e.scripting.info(f)
 	f.Str("maxmemory_policy", e.cfg.MaxMemoryPolicy.String())
 	f.Float("mem_fragmentation_ratio", m.fragmentation(), 2)
 	f.Int("mem_fragmentation_bytes", int64(m.rss)-int64(m.used))

@@ -39,8 +39,11 @@ func (e *Engine) feedMonitors(s *Session, cmd *command.Command, argv [][]byte) {
 		return
 	}
 	addr := ""
-	if s.conn != nil {
+	switch {
+	case s.conn != nil:
 		addr = s.conn.RemoteAddr()
+	case s == e.scripting.session:
+		addr = "lua"
 	}
 	micros := e.startedAt.Add(e.sinceStart()).UnixMicro()
 	line := fmt.Appendf(nil, "+%d.%06d [%d %s]", micros/1e6, micros%1e6, s.index, addr)

@@ -4,8 +4,11 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/resp"
+	"github.com/espalier-io/espalier/node/script"
 )
 
 // unit collects what one call, one transaction or one script puts on the
@@ -15,14 +18,25 @@ import (
 type unit struct {
 	buf      []byte
 	ops      []op
-	expiries int // ops that are deletions of expired keys
+	expiries int  // ops that are deletions of expired keys
+	divided  bool // not all is meant for everybody: a script chose (redis.set_repl)
 }
 
 // op is one effect in a unit: its database and its bytes, buf[start:end].
 type op struct {
 	db         int
 	start, end int
+	to         effectTarget
 }
+
+// effectTarget is who is told an effect.
+type effectTarget = int
+
+const (
+	toLog      effectTarget = script.ReplicateAOF
+	toReplicas effectTarget = script.ReplicateReplicas
+	toAll                   = toLog | toReplicas
+)
 
 var (
 	multiCommand = resp.AppendCommand(nil, "MULTI")
@@ -38,7 +52,12 @@ func (e *Engine) Propagate(db int, argv [][]byte) {
 	u := &e.unit
 	start := len(u.buf)
 	u.buf = resp.AppendCommand(u.buf, argv...)
-	u.ops = append(u.ops, op{db: db, start: start, end: len(u.buf)})
+	to := toAll
+	if run := e.scripting.running; run != nil {
+		to = run.where
+		u.divided = u.divided || to != toAll
+	}
+	u.ops = append(u.ops, op{db: db, start: start, end: len(u.buf), to: to})
 }
 
 // endUnit puts the unit on the stream and into the append-only file, unless a transaction is still adding to
@@ -49,24 +68,42 @@ func (e *Engine) endUnit() {
 	if len(u.ops) == 0 || e.inTx {
 		return
 	}
-	whole := len(u.ops) > 1 && u.expiries < len(u.ops)
-	if whole {
-		e.emit(u.ops[0].db, multiCommand)
-	}
-	for _, o := range u.ops {
-		e.emit(o.db, u.buf[o.start:o.end])
-	}
-	if whole {
-		e.emit(u.ops[len(u.ops)-1].db, execCommand)
+	if u.divided {
+		e.emitUnit(toLog)
+		e.emitUnit(toReplicas)
+	} else {
+		e.emitUnit(toAll)
 	}
 	u.reset()
+}
+
+// emitUnit says the unit's effects that are meant for somebody.
+func (e *Engine) emitUnit(to effectTarget) {
+	u := &e.unit
+	ops := u.ops
+	if u.divided {
+		ops = slices.DeleteFunc(slices.Clone(ops), func(o op) bool { return o.to&to == 0 })
+	}
+	if len(ops) == 0 {
+		return
+	}
+	whole := len(ops) > 1 && u.expiries < len(ops)
+	if whole {
+		e.emit(to, ops[0].db, multiCommand)
+	}
+	for _, o := range ops {
+		e.emit(to, o.db, u.buf[o.start:o.end])
+	}
+	if whole {
+		e.emit(to, ops[len(ops)-1].db, execCommand)
+	}
 }
 
 // reset empties the unit and lets go of a buffer that one large transaction
 // blew up.
 func (u *unit) reset() {
 	const kept = 64 << 10
-	u.ops, u.expiries = u.ops[:0], 0
+	u.ops, u.expiries, u.divided = u.ops[:0], 0, false
 	if cap(u.buf) > kept {
 		u.buf = nil
 	}

@@ -78,9 +78,9 @@ func (s *Session) discardTransaction() {
 }
 
 // enqueue copies a command into the transaction.
-func (s *Session) enqueue(cmd *command.Command, argv [][]byte) {
-	s.tx.flags |= cmd.Flags
-	s.tx.lacks |= ^cmd.Flags
+func (s *Session) enqueue(cmd *command.Command, flags command.Flags, argv [][]byte) {
+	s.tx.flags |= flags
+	s.tx.lacks |= ^flags
 	s.tx.queue = append(s.tx.queue, queued{cmd: cmd, argv: copyArgs(argv)})
 	s.tx.bytes += argsSize(argv)
 	s.reply.Simple("QUEUED")
