@@ -7,6 +7,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/espalier-io/espalier/node/resp"
 )
 
 func TestParseManifest(t *testing.T) {
@@ -78,24 +80,39 @@ func TestPositions(t *testing.T) {
 	steps := []Position{{id, 0, 0, false}, {id, 77, 3, false}, {id, 78, 3, true}, {other, 78, 3, true}, {other, 79, 0, false}}
 	var before Position
 	var size int
+	var tracker Tracker
 	for _, p := range steps {
-		line := AppendPosition(nil, p, before)
-		got, ok := ParsePosition(line[:len(line)-2], before)
-		if !ok || got != p {
-			t.Errorf("%q is read as %+v, %v", line, got, ok)
+		data := resp.AppendCommand(nil, "SET", "a", "some value")
+		line := AppendPosition(nil, p, before, data)
+		if got, ok, err := tracker.See(Record{Argv: [][]byte{nil}, Raw: data}); ok || err != nil {
+			t.Fatalf("a command is read as %+v, %v", got, err)
+		}
+		damaged := tracker
+		damaged.sum ^= 1
+		if _, ok, err := damaged.See(Record{Note: line[:len(line)-2], Raw: line}); ok || err != ErrDamaged {
+			t.Errorf("%q behind other bytes: %v, %v", line, ok, err)
+		}
+		fewer := Tracker{last: tracker.last}
+		if _, ok, err := fewer.See(Record{Note: line[:len(line)-2], Raw: line}); ok || err != ErrDamaged {
+			t.Errorf("%q behind nothing: %v, %v", line, ok, err)
+		}
+		got, ok, err := tracker.See(Record{Note: line[:len(line)-2], Raw: line})
+		if !ok || err != nil || got != p {
+			t.Errorf("%q is read as %+v, %v, %v", line, got, ok, err)
 		}
 		before, size = p, len(line)
 	}
-	if size > 16 {
+	if size > 28 {
 		t.Errorf("the position in the same history takes %d bytes", size)
 	}
 	for _, bad := range []string{"", "#", "#TS:1", "#EP:", "#EP:short:1:0", "#EP:" + id + ":x:0", "#EP:" + id + ":1",
-		"#EP:" + id + ":-1:0", "#EO:1", "#EO:a:b", "#EO:1:0:remote"} {
-		if p, ok := ParsePosition([]byte(bad), before); ok {
-			t.Errorf("%q is taken for %+v", bad, p)
+		"#EP:" + id + ":-1:0:0:0", "#EO:1", "#EO:a:b:0:0", "#EO:1:0:remote:0:0", "#EO:1:0:0:xyz"} {
+		tracker := Tracker{last: before}
+		if p, ok, err := tracker.See(Record{Note: []byte(bad)}); ok || err != nil {
+			t.Errorf("%q is taken for %+v, %v", bad, p, err)
 		}
 	}
-	if _, ok := ParsePosition([]byte("#EO:1:0"), Position{}); ok {
+	if _, ok, _ := new(Tracker).See(Record{Note: []byte("#EO:1:0:0:0")}); ok {
 		t.Error("a short position without a history before it counts")
 	}
 }

@@ -32,6 +32,7 @@ func (e *FormatError) Error() string {
 type Record struct {
 	Argv [][]byte // of a command
 	Note []byte   // of an annotation: its line, "#…", without the line end
+	Raw  []byte   // the record as it stands in the file
 }
 
 // Reader takes a file of commands apart. It takes memory only as the file's
@@ -78,14 +79,16 @@ func (r *Reader) Next() (Record, error) {
 		if err != nil {
 			return Record{}, err
 		}
+		raw := r.buf[r.pos:r.end]
 		r.pos = r.end
-		return Record{Note: line}, nil
+		return Record{Note: line, Raw: raw}, nil
 	case '*':
 		if err := r.command(); err != nil {
 			return Record{}, err
 		}
+		raw := r.buf[r.pos:r.end]
 		r.pos = r.end
-		return Record{Argv: r.argv}, nil
+		return Record{Argv: r.argv, Raw: raw}, nil
 	}
 	return Record{}, r.unexpected("a command or an annotation")
 }
@@ -227,18 +230,19 @@ func (r *Reader) have(n int) (bool, error) {
 // the offset behind that, and whether anything but annotations follows it. A
 // file that ends within a command, or is damaged, is read that far.
 func LastPosition(r *Reader) (p Position, end int64, followed bool) {
-	var last Position
+	var t Tracker
 	for {
 		rec, err := r.Next()
 		if err != nil {
 			return p, end, followed || err != io.EOF
 		}
-		if rec.Argv != nil {
-			followed = true
-			continue
-		}
-		if at, ok := ParsePosition(rec.Note, last); ok {
-			p, last, end, followed = at, at, r.Offset(), false
+		followed = followed || rec.Argv != nil
+		at, ok, err := t.See(rec)
+		switch {
+		case err != nil:
+			return p, end, true
+		case ok:
+			p, end, followed = at, r.Offset(), false
 		}
 	}
 }

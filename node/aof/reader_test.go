@@ -106,7 +106,7 @@ func TestLastPosition(t *testing.T) {
 	id := strings.Repeat("a", 40)
 	p := Position{Replid: id, Offset: 10, DB: 2}
 	command := string(resp.AppendCommand(nil, "SET", "a", "b"))
-	mark := string(AppendPosition(nil, p, Position{}))
+	mark := string(AppendPosition(nil, p, Position{}, []byte(command)))
 	for _, c := range []struct {
 		why, text string
 		end       int
@@ -118,6 +118,8 @@ func TestLastPosition(t *testing.T) {
 		{"times behind it", command + mark + "#TS:1\r\n", len(command + mark), false},
 		{"a command behind it", command + mark + command, len(command + mark), true},
 		{"half a command behind it", command + mark + command[:5], len(command + mark), true},
+		{"a position of other bytes behind it", command + mark + strings.Replace(command, "b", "x", 1) +
+			string(AppendPosition(nil, p, p, []byte(command))), len(command + mark), true},
 		{"damage behind it", command + mark + "\x00\x00", len(command + mark), true},
 	} {
 		_, end, followed := LastPosition(NewReader(strings.NewReader(c.text), 0, int64(len(c.text))))

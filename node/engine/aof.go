@@ -33,6 +33,7 @@ type appendOnly struct {
 	gate   atomic.Int64            // stream offset up to which replicas may be told
 
 	buf      []byte       // of this batch
+	covered  int          // of buf, by a position in it
 	selected int          // database that the file has selected, -1 for none
 	second   int64        // of the last annotation of the time
 	told     aof.Position // the last one in the present file
@@ -132,7 +133,7 @@ func (a *appendOnly) endBatch() {
 	if cap(a.buf) > keptAppend {
 		a.buf = nil
 	}
-	a.buf = a.buf[:0]
+	a.buf, a.covered = a.buf[:0], 0
 }
 
 // annotate says where in the stream the data set stands, if it stands anywhere
@@ -144,8 +145,8 @@ func (a *appendOnly) annotate() {
 	}
 	p := aof.Position{Replid: at.Replid, Offset: at.Offset, DB: db, Local: a.e.managed.on && a.e.managed.localWrites}
 	if p != a.told {
-		a.buf = aof.AppendPosition(a.buf, p, a.told)
-		a.told = p
+		a.buf = aof.AppendPosition(a.buf, p, a.told, a.buf[a.covered:])
+		a.told, a.covered = p, len(a.buf)
 	}
 }
 
@@ -153,7 +154,7 @@ func (a *appendOnly) annotate() {
 func (a *appendOnly) setLog(l *aof.Log) {
 	a.log = l
 	a.shared.Store(l)
-	a.buf, a.selected, a.told = nil, -1, aof.Position{}
+	a.buf, a.covered, a.selected, a.told = nil, 0, -1, aof.Position{}
 	a.setGate()
 }
 

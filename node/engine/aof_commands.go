@@ -155,7 +155,7 @@ func (w *commandWriter) flush() error {
 // end says where in the stream the data set stands, behind all of it.
 func (w *commandWriter) end() error {
 	if w.position.Replid != "" {
-		w.buf = aof.AppendPosition(w.buf, w.position, aof.Position{})
+		w.buf = aof.AppendPosition(w.buf, w.position, aof.Position{}, nil)
 	}
 	return w.flush()
 }

@@ -21,7 +21,7 @@ func (l *appendLoad) commands(f aof.Entry, r *aof.Reader) (cut int64, err error)
 	begun := r.Offset()
 	whole := begun // behind the last whole command
 	opened := whole
-	var told aof.Position // the last one in this file
+	var positions aof.Tracker
 	for end := false; !end; {
 		err := l.slice(func(full func() bool) error {
 			for !full() {
@@ -29,10 +29,14 @@ func (l *appendLoad) commands(f aof.Entry, r *aof.Reader) (cut int64, err error)
 				if err != nil {
 					return err
 				}
+				at, ok, err := positions.See(rec)
+				if err != nil {
+					return fmt.Errorf("before offset %d: %w", r.Offset(), err)
+				}
+				if ok {
+					l.at, l.placed, l.known = at, true, true
+				}
 				if rec.Argv == nil {
-					if at, ok := aof.ParsePosition(rec.Note, told); ok {
-						told, l.at, l.placed, l.known = at, at, true, true
-					}
 					whole = r.Offset()
 					continue
 				}
@@ -89,7 +93,7 @@ func (l *appendLoad) ended(f aof.Entry, err error) (atEnd bool, _ error) {
 		return true, nil
 	case errors.Is(err, aof.ErrTruncated):
 		return false, nil
-	case errors.As(err, &format):
+	case errors.As(err, &format), errors.Is(err, aof.ErrDamaged):
 		l.e.log.Warningf("The append only file %s is damaged: %v", f.Name, err)
 		l.e.log.Warningf("Bad file format reading the append only file %s: make a backup of your AOF file, "+
 			"then use ./redis-check-aof --fix <filename.manifest>", f.Name)

@@ -162,8 +162,9 @@ func (a *appendOnly) writeBase(dir *aof.Dir, r *rewrite, encode func(io.Writer) 
 	a.e.Lock()
 	r.job.end() // what follows may take as long as the disk wants
 	a.e.Unlock()
-	if err = errors.Join(err, f.Close()); err == nil && r.turned != nil {
-		err = <-r.turned
+	err = errors.Join(err, f.Close())
+	if r.turned != nil {
+		err = errors.Join(err, <-r.turned) // the next rewrite's must not come before it
 	}
 	if err != nil {
 		dir.Discard(temp)

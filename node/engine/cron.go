@@ -41,6 +41,7 @@ func (e *Engine) runCron() {
 			if !paused {
 				e.runExpireCycle()
 			}
+			e.Settle()
 		}
 	}
 }

@@ -168,6 +168,7 @@ func (l *masterLink) read() {
 		if n > 0 {
 			l.received(room[:n])
 			l.work()
+			l.e.Settle() // there may be no client whose replies wait for it
 		}
 		if err != nil {
 			l.step(repl.LinkLost{Link: l.id, Err: reason(err)})
