@@ -22,6 +22,7 @@ import (
 	"github.com/espalier-io/espalier/node/config"
 	"github.com/espalier-io/espalier/node/engine"
 	"github.com/espalier-io/espalier/node/hashes"
+	"github.com/espalier-io/espalier/node/hyperloglog"
 	"github.com/espalier-io/espalier/node/keys"
 	"github.com/espalier-io/espalier/node/lists"
 	"github.com/espalier-io/espalier/node/log"
@@ -132,7 +133,7 @@ func (n *node) start(out io.Writer) error {
 	engine.Version = version
 	n.engine = engine.New(n.cfg, n.log, engine.Families{
 		strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands(), zsets.Commands(),
-		bitmaps.Commands(),
+		bitmaps.Commands(), hyperloglog.Commands(),
 	})
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {

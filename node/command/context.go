@@ -46,7 +46,8 @@ type Context struct {
 
 // Host is what the engine does on a handler's behalf.
 type Host interface {
-	// KeyModified tells watchers, client-side caches and subscribers.
+	// KeyModified tells watchers, client-side caches and, unless the event is
+	// empty, subscribers.
 	KeyModified(db int, class EventClass, event string, key []byte)
 	// Propagate appends a command to the stream unit that is being built.
 	Propagate(db int, argv [][]byte)
@@ -139,6 +140,13 @@ func (c *Context) ReplyTooLong() bool { return c.host.ReplyTooLong(c) }
 func (c *Context) Modified(class EventClass, event string, key []byte) {
 	c.dirty++
 	c.host.KeyModified(c.Index, class, event, key)
+}
+
+// ModifiedSilently is Modified for a change that subscribers do not hear of: what a
+// command that reads leaves in the value (PFCOUNT).
+func (c *Context) ModifiedSilently(key []byte) {
+	c.dirty++
+	c.host.KeyModified(c.Index, 0, "", key)
 }
 
 // Notify reports a further event of a key that Modified reported already.
