@@ -99,6 +99,19 @@ func (s *Server) Kill() {
 	<-s.exited
 }
 
+// Ended waits until the process has ended by itself.
+func (s *Server) Ended(limit time.Duration) error {
+	s.mu.Lock()
+	exited := s.exited
+	s.mu.Unlock()
+	select {
+	case <-exited:
+		return nil
+	case <-time.After(limit):
+		return fmt.Errorf("%s still runs after %v", s.Addr(), limit)
+	}
+}
+
 // Freeze stops the process where it is (SIGSTOP), and waits until it stands.
 func (s *Server) Freeze() error {
 	if err := s.signal(syscall.SIGSTOP); err != nil {

@@ -1,0 +1,273 @@
+// Copyright The Espalier Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mixed
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/espalier-io/espalier/hack/servers"
+)
+
+// none is the parent of the top.
+const none = -1
+
+// tree is a tree of running members.
+type tree struct {
+	members []*member
+	parents []int
+	marks   int
+}
+
+// newTree prepares a tree. The configuration is that of every member.
+func newTree(t *testing.T, kinds []kind, parents []int, config string) *tree {
+	t.Helper()
+	tr := &tree{parents: slices.Clone(parents)}
+	for i, k := range kinds {
+		tr.members = append(tr.members, newMember(t, k, fmt.Sprintf("%s-%d", k, i), config))
+	}
+	return tr
+}
+
+// grow starts the members; the top has data before the others ask for it.
+func (tr *tree) grow() error {
+	for _, i := range tr.topDown() {
+		if err := tr.members[i].start(tr.parent(i)); err != nil {
+			return err
+		}
+		if tr.parents[i] == none {
+			if err := fill(tr.members[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sound tells what a server of ours must never log.
+func (tr *tree) sound() error {
+	for _, m := range tr.members {
+		for _, sign := range []string{"panic:", "fatal error:", "DATA RACE"} {
+			if m.kind == aNode && bytes.Contains(m.server.Log(), []byte(sign)) {
+				return fmt.Errorf("%s logs a %s", m.name, sign)
+			}
+		}
+	}
+	return nil
+}
+
+// topOf is the place of the top.
+func topOf(parents []int) int { return slices.Index(parents, none) }
+
+func (tr *tree) top() *member { return tr.members[topOf(tr.parents)] }
+
+// parent is whom the member at a place follows, nil for the top.
+func (tr *tree) parent(i int) *member {
+	if tr.parents[i] == none {
+		return nil
+	}
+	return tr.members[tr.parents[i]]
+}
+
+// given are the resyncs that all members gave.
+func (tr *tree) given() (syncs, error) {
+	var sum syncs
+	for _, m := range tr.members {
+		s, err := m.given()
+		if err != nil {
+			return sum, err
+		}
+		sum = sum.plus(s)
+	}
+	return sum, nil
+}
+
+// mark writes a mark at the top and gives the offset behind it.
+func (tr *tree) mark() (int64, error) {
+	tr.marks++
+	if err := tr.top().tell("SET", "mark", strconv.Itoa(tr.marks)); err != nil {
+		return 0, err
+	}
+	info, err := tr.top().info("replication")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(info["master_repl_offset"], 10, 64)
+}
+
+// steady waits until every member follows its parent in the top's history, and
+// a mark that is written once it does has come to all.
+func (tr *tree) steady() error {
+	if err := servers.Await("the tree stands", patience, func() (bool, error) { return tr.stands(0) }); err != nil {
+		return err
+	}
+	mark, err := tr.mark()
+	if err != nil {
+		return err
+	}
+	return servers.Await("a mark passes all links", patience, func() (bool, error) { return tr.stands(mark) })
+}
+
+// stands tells whether all links are as they should be and all members at an
+// offset or beyond it; the error says what is missing.
+func (tr *tree) stands(mark int64) (bool, error) {
+	top, err := tr.top().info("replication")
+	if err != nil {
+		return false, err
+	}
+	if top["role"] != "master" {
+		return false, fmt.Errorf("%s is a %s", tr.top().name, top["role"])
+	}
+	for i, m := range tr.members {
+		info, err := m.info("replication")
+		if err != nil {
+			return false, err
+		}
+		if p := tr.parent(i); p != nil && (info["master_port"] != strconv.Itoa(p.server.Port) || info["master_link_status"] != "up") {
+			return false, fmt.Errorf("%s's link to %s: port %s, %s", m.name, p.name, info["master_port"], info["master_link_status"])
+		}
+		if info["master_replid"] != top["master_replid"] {
+			return false, fmt.Errorf("%s is in history %s, the top in %s", m.name, info["master_replid"], top["master_replid"])
+		}
+		if at, err := strconv.ParseInt(info["master_repl_offset"], 10, 64); err != nil || at < mark {
+			return false, fmt.Errorf("%s is at %s, a mark at %d", m.name, info["master_repl_offset"], mark)
+		}
+	}
+	return true, nil
+}
+
+// rest pauses the top and waits until all members stand where it stands. The
+// load must have stopped.
+func (tr *tree) rest() error {
+	if err := tr.top().tell("CLIENT", "PAUSE", "600000", "WRITE"); err != nil {
+		return err
+	}
+	return servers.Await("the tree rests", patience, tr.level)
+}
+
+// level tells whether all members stand at the top's offset.
+func (tr *tree) level() (bool, error) {
+	want := ""
+	for _, i := range tr.topDown() {
+		info, err := tr.members[i].info("replication")
+		if err != nil {
+			return false, err
+		}
+		if at := info["master_repl_offset"]; want == "" {
+			want = at
+		} else if at != want {
+			return false, fmt.Errorf("%s is at %s, the top at %s", tr.members[i].name, at, want)
+		}
+	}
+	return true, nil
+}
+
+// topDown are all places, parents before children.
+func (tr *tree) topDown() []int {
+	order := []int{topOf(tr.parents)}
+	for n := 0; n < len(order); n++ {
+		for i, p := range tr.parents {
+			if p == order[n] {
+				order = append(order, i)
+			}
+		}
+	}
+	return order
+}
+
+// alike waits until all members hold the same data. The load must have stopped;
+// what expires may still be deleted.
+func (tr *tree) alike() error {
+	err := servers.Await("all hold the same", patience, func() (bool, error) {
+		if ok, err := tr.level(); !ok {
+			return false, err
+		}
+		want := ""
+		for _, i := range tr.topDown() {
+			v, err := tr.members[i].do("DEBUG", "DIGEST")
+			if err != nil {
+				return false, err
+			}
+			if want == "" {
+				want = v.Str
+			} else if v.Str != want {
+				return false, fmt.Errorf("%s holds %s, the top %s", tr.members[i].name, v.Str, want)
+			}
+		}
+		return tr.level()
+	})
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w\n%s", err, tr.differences())
+}
+
+// databases is how many databases the load writes to.
+const databases = 3
+
+// differences tells which keys are not the same as at the top, on whom.
+func (tr *tree) differences() string {
+	want, err := contents(tr.top())
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, m := range tr.members {
+		got, err := contents(m)
+		if err != nil {
+			fmt.Fprintln(&b, err)
+			continue
+		}
+		keys := slices.Sorted(maps.Keys(want))
+		for key := range got {
+			if _, ok := want[key]; !ok {
+				keys = append(keys, key)
+			}
+		}
+		shown := 0
+		for _, key := range keys {
+			if got[key] == want[key] {
+				continue
+			}
+			if shown++; shown > 20 {
+				fmt.Fprintf(&b, "%s: and more\n", m.name)
+				break
+			}
+			fmt.Fprintf(&b, "%s: %s: %s, at the top %s\n", m.name, key, got[key], want[key])
+		}
+	}
+	return b.String()
+}
+
+// contents are a member's keys, each with its database, told by digest, type,
+// encoding and expiry.
+func contents(m *member) (map[string]string, error) {
+	all := map[string]string{}
+	defer m.hangUp() // its database is another one now
+	for db := range databases {
+		if err := m.tell("SELECT", strconv.Itoa(db)); err != nil {
+			return nil, err
+		}
+		keys, err := m.do("KEYS", "*")
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range keys.Elems {
+			var told []string
+			for _, question := range [][]string{
+				{"DEBUG", "DIGEST-VALUE", key.Str}, {"TYPE", key.Str}, {"OBJECT", "ENCODING", key.Str}, {"PEXPIRETIME", key.Str},
+			} {
+				v, _ := m.do(question...) // an error is shown as the answer
+				told = append(told, v.Text())
+			}
+			all[fmt.Sprintf("%d/%s", db, key.Str)] = strings.Join(told, " ")
+		}
+	}
+	return all, nil
+}
