@@ -47,6 +47,10 @@ e2e: ## Run the tests on a real Kubernetes: our own, or the one that KUBECONFIG 
 bench: ## Measure the node against redis-server, in turn, as ratios
 	hack/bench.sh
 
+.PHONY: bench-repl
+bench-repl: ## Measure full syncs, pauses, AOF and lag against redis-server, as ratios
+	hack/bench.sh -replication
+
 .PHONY: demo
 demo: ## Show it all on a fresh Debian machine: cluster, tree, a killed master, nothing lost
 	hack/demo.sh

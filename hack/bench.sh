@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the node beside Debian's redis-server, in turn, and prints ratios.
-# BENCH_SHORT=1 takes a quick look.
+# BENCH_SHORT=1 takes a quick look. Arguments go to hack/bench.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 

@@ -16,11 +16,11 @@ func TestReadings(t *testing.T) {
 	if _, err := cpuTime("4711 (name) S 1\n"); err == nil {
 		t.Error("half a stat is taken for one")
 	}
-	rss, err := residentBytes("VmHWM:\t    9000 kB\nVmRSS:\t    8192 kB\nRssAnon:\t 100 kB\n")
+	rss, err := kibibytes("VmHWM:\t    9000 kB\nVmRSS:\t    8192 kB\nRssAnon:\t 100 kB\n", "VmRSS:")
 	if err != nil || rss != 8<<20 {
 		t.Errorf("%d bytes resident, %v", rss, err)
 	}
-	if _, err := residentBytes("Name:\tzombie\n"); err == nil {
+	if _, err := kibibytes("Name:\tzombie\n", "VmRSS:"); err == nil {
 		t.Error("a status without memory is taken for one with")
 	}
 	speed, err := requestsPerSecond("\"test\",\"rps\",\"avg_latency_ms\"\n\"SET\",\"99304.87\",\"0.269\"\n")

@@ -9,14 +9,17 @@
 // node, redis, …, each ratio is that of two neighbours in time, and the median
 // of them is what is compared with the aim: a machine that other work makes
 // slow for a while is slow for both. Both servers run with the same options and
-// without persistence, on loopback.
+// without persistence, unless that is what is measured, on loopback.
 //
 // It measures throughput as redis-benchmark sees it and the server's CPU time
-// (throughput.go), and the resident memory of a large data set (memory.go). A
-// missed aim is printed, not an error: this is a benchmark, not a test.
+// (throughput.go), and the resident memory of a large data set (memory.go); with
+// -replication full syncs, persistence and the lag of a tree in their place
+// (replication.go). A missed aim is printed, not an error: this is a benchmark,
+// not a test.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -26,17 +29,28 @@ import (
 )
 
 func main() {
-	var c campaign
+	var c replicationCampaign
 	flag.StringVar(&c.node, "node", "bin/node", "the node's binary")
 	flag.StringVar(&c.redis, "redis", "redis-server", "the redis-server to compare with")
 	short := flag.Bool("short", false, "a quick look: fewer pairs, fewer keys")
-	only := flag.String("only", "", "throughput or memory; both when empty")
+	replication := flag.Bool("replication", false, "measure replication and persistence")
+	only := flag.String("only", "", "throughput or memory, of replication sync, pauses, replicas, aof or lag; all when empty")
+	keys := flag.Int("keys", 0, "the keys of a full sync, if not as many as planned")
+	pairs := flag.Int("pairs", 0, "the measurements of each, if not as many as planned")
+	seconds := flag.Duration("steady", 0, "the length of a steady load, if not as planned")
 	flag.Parse()
-	c.size(*short)
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := c.run(ctx, *only); err != nil {
+	run := (&c.campaign).run
+	if *replication {
+		run = c.run
+		c.size(*short)
+	} else {
+		c.campaign.size(*short)
+	}
+	c.keys, c.pairs, c.seconds = cmp.Or(*keys, c.keys), cmp.Or(*pairs, c.pairs), cmp.Or(*seconds, c.seconds)
+	if err := run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

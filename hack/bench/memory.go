@@ -37,14 +37,14 @@ func (c *campaign) memory(ctx context.Context, t *table) error {
 	r.add(perKey[0], perKey[1])
 	t.rows = append(t.rows, r)
 	return c.measureAll(ctx, servers, []load{
-		{"SET", 16, c.batched, c.manyKeys, 0, 0},
-		{"GET", 16, c.batched, c.manyKeys, 0, 0},
+		{command: "SET", pipeline: 16, requests: c.batched, keys: c.manyKeys},
+		{command: "GET", pipeline: 16, requests: c.batched, keys: c.manyKeys},
 	}, t)
 }
 
 func (c *campaign) residentWithKeys(p *peer) (int64, error) {
 	begin := time.Now()
-	if err := fill(p, c.manyKeys); err != nil {
+	if err := fill(p, c.manyKeys, value); err != nil {
 		return 0, err
 	}
 	if err := check(p, c.manyKeys); err != nil {
@@ -63,7 +63,7 @@ func key(dst []byte, i int) []byte { return fmt.Appendf(dst, "key:%012d", i) }
 func value(dst []byte, i int) []byte { return fmt.Appendf(dst, "value of %*d", valueSize-9, i) }
 
 // fill sets keys 0 to n-1.
-func fill(p *peer, n int) error {
+func fill(p *peer, n int, value func(dst []byte, i int) []byte) error {
 	return pipeline(p, n, func(request, reply []byte, i int) ([]byte, []byte) {
 		request = resp.AppendCommand(request, []byte("SET"), key(nil, i), value(nil, i))
 		return request, append(reply, "+OK\r\n"...)
@@ -81,10 +81,7 @@ func check(p *peer, n int) error {
 // pipeline sends n requests, many at a time, and insists on the replies that
 // ask gives with each.
 func pipeline(p *peer, n int, ask func(request, reply []byte, i int) ([]byte, []byte)) error {
-	const (
-		depth    = 500
-		patience = 30 * time.Second
-	)
+	const depth = 500
 	conn, err := net.Dial("tcp", p.addr())
 	if err != nil {
 		return err

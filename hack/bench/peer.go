@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,7 +20,10 @@ import (
 	"github.com/espalier-io/espalier/hack/redisclient"
 )
 
-// options are those of both servers: nothing is written to disk.
+// patience bounds everything that takes its time with a large data set.
+const patience = 2 * time.Minute
+
+// options are those of all servers: nothing is written to disk.
 var options = []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
 
 // peer is a server under measurement.
@@ -30,22 +34,30 @@ type peer struct {
 	dir  string
 }
 
-// startPeer runs a server with its own port and directory, and waits until it
+// launch is how a server is started.
+type launch struct {
+	name, binary string
+	options      []string // beside those of all servers
+	within       []string // a command that becomes the one behind it, as taskset does
+}
+
+// start runs a server with its own port and directory, and waits until it
 // answers.
-func startPeer(ctx context.Context, name, binary string) (p *peer, err error) {
-	p = &peer{name: name}
+func (l launch) start(ctx context.Context) (p *peer, err error) {
+	p = &peer{name: l.name}
 	if p.port, err = freePort(); err != nil {
 		return nil, err
 	}
 	if p.dir, err = os.MkdirTemp("", "espalier-bench-"); err != nil {
 		return nil, err
 	}
-	args := append([]string{"--port", strconv.Itoa(p.port), "--dir", p.dir, "--logfile", filepath.Join(p.dir, "log")}, options...)
-	p.cmd = exec.CommandContext(ctx, binary, args...)
+	argv := slices.Concat(l.within, []string{l.binary, "--port", strconv.Itoa(p.port), "--dir", p.dir,
+		"--logfile", filepath.Join(p.dir, "log")}, options, l.options)
+	p.cmd = exec.CommandContext(ctx, argv[0], argv[1:]...)
 	p.cmd.Stderr = os.Stderr
 	if err := p.cmd.Start(); err != nil {
 		os.RemoveAll(p.dir)
-		return nil, fmt.Errorf("starting %s: %w", binary, err)
+		return nil, fmt.Errorf("starting %s: %w", l.binary, err)
 	}
 	if err := p.awaitAnswer(); err != nil {
 		p.stop()
@@ -68,9 +80,9 @@ func (p *peer) addr() string { return "127.0.0.1:" + strconv.Itoa(p.port) }
 // awaitAnswer makes sure that it is our process that answers: the port was free
 // a moment ago, which promises nothing.
 func (p *peer) awaitAnswer() error {
-	const patience = 10 * time.Second
+	const limit = 10 * time.Second
 	err := errors.New("no answer")
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		var c *redisclient.Conn
 		if c, err = redisclient.Dial(p.addr(), ""); err != nil {
 			continue
@@ -94,8 +106,8 @@ func (p *peer) stop() {
 	os.RemoveAll(p.dir)
 }
 
-// cpu is the CPU time that the process has used so far, by the kernel's account
-// in proc(5)'s stat, in steps of 10 ms.
+// cpu is the CPU time that the process and its children that have ended have
+// used so far, by the kernel's account in proc(5)'s stat, in steps of 10 ms.
 func (p *peer) cpu() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
@@ -104,17 +116,28 @@ func (p *peer) cpu() (time.Duration, error) {
 	return cpuTime(string(stat))
 }
 
-// cpuTime adds fields 14 and 15, utime and stime, in ticks of 1/100 s. The
-// name, field 2, is in parentheses and may hold anything.
+// cpuTime adds fields 14 to 17, utime, stime, cutime and cstime, in ticks of
+// 1/100 s. The name, field 2, is in parentheses and may hold anything.
 func cpuTime(stat string) (time.Duration, error) {
 	const tick = 10 * time.Millisecond
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 13 {
+	if len(fields) < 15 {
 		return 0, fmt.Errorf("unexpected stat %q", stat)
 	}
-	user, err1 := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	var sum time.Duration
+	for _, field := range fields[11:15] {
+		ticks, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, fmt.Errorf("unexpected stat %q", stat)
+		}
+		sum += time.Duration(ticks) * tick
+	}
+	return sum, nil
+}
+
+// dial connects with much patience: a server may be busy with a data set.
+func (p *peer) dial() (*redisclient.Conn, error) {
+	return redisclient.DialTimeout(p.addr(), "", patience)
 }
 
 // resident is the process's resident memory in bytes, from proc(5)'s status.
@@ -123,28 +146,35 @@ func (p *peer) resident() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return residentBytes(string(status))
+	return kibibytes(string(status), "VmRSS:")
 }
 
-func residentBytes(status string) (int64, error) {
-	for line := range strings.Lines(status) {
-		if value, found := strings.CutPrefix(line, "VmRSS:"); found {
+// kibibytes finds a line of proc(5)'s status or smaps_rollup, in bytes.
+func kibibytes(text, field string) (int64, error) {
+	for line := range strings.Lines(text) {
+		if value, found := strings.CutPrefix(line, field); found {
 			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
 			return kib << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS in %q", status)
+	return 0, fmt.Errorf("no %s in %q", field, text)
 }
 
 // pair is the node and its rival.
 type pair struct{ node, redis *peer }
 
-func (c *campaign) startPair(ctx context.Context) (pair, error) {
-	node, err := startPeer(ctx, "node", c.node)
+// launches are how the two are started, with the same options.
+func (c *campaign) launches(options ...string) (node, redis launch) {
+	return launch{name: "node", binary: c.node, options: options}, launch{name: "redis-server", binary: c.redis, options: options}
+}
+
+func (c *campaign) startPair(ctx context.Context, options ...string) (pair, error) {
+	us, they := c.launches(options...)
+	node, err := us.start(ctx)
 	if err != nil {
 		return pair{}, err
 	}
-	redis, err := startPeer(ctx, "redis-server", c.redis)
+	redis, err := they.start(ctx)
 	if err != nil {
 		node.stop()
 		return pair{}, err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // row is one figure of both servers, measured in pairs.
@@ -17,6 +18,7 @@ type row struct {
 	node, redis []float64
 	aim         float64 // for the ratio node/redis; 0 for none
 	atLeast     bool    // the aim is a lower bound, not an upper one
+	limit       float64 // for the node's own figure, from above; 0 for none
 }
 
 func (r *row) add(node, redis float64) {
@@ -35,6 +37,8 @@ func (r *row) ratios() []float64 {
 func (r *row) verdict() string {
 	ratio := median(r.ratios())
 	switch {
+	case r.limit != 0:
+		return fmt.Sprintf("≤ %.*f  %s", r.digits, r.limit, met(median(r.node) <= r.limit))
 	case r.aim == 0:
 		return ""
 	case r.atLeast:
@@ -65,7 +69,11 @@ func median(values []float64) float64 {
 type table struct{ rows []row }
 
 func (t *table) print(w io.Writer) {
-	const format = "%-28s %-19s %9s %13s   %-20s %s\n"
+	name, unit := 0, 0
+	for i := range t.rows {
+		name, unit = max(name, utf8.RuneCountInString(t.rows[i].name)), max(unit, utf8.RuneCountInString(t.rows[i].unit))
+	}
+	format := fmt.Sprintf("%%-%ds %%-%ds %%9s %%13s   %%-20s %%s\n", name, unit)
 	fmt.Fprintf(w, "\n"+format, "", "", "node", "redis-server", "ratio (min–max)", "aim")
 	for i := range t.rows {
 		r := &t.rows[i]

@@ -26,10 +26,15 @@ type load struct {
 	keys     int    // that it touches at random
 	aim      float64
 	cpuAim   float64
+	with     string // what is special about the servers
 }
 
 func (l load) String() string {
-	return fmt.Sprintf("%s, pipeline %d, %s keys", l.command, l.pipeline, thousands(l.keys))
+	text := fmt.Sprintf("%s, pipeline %d, %s keys", l.command, l.pipeline, thousands(l.keys))
+	if l.with != "" {
+		text += ", " + l.with
+	}
+	return text
 }
 
 // thousands writes 100000 as 100k and 6000000 as 6M.
@@ -51,10 +56,10 @@ func (l load) args() []string {
 // bottleneck, so there the CPU time tells more.
 func (c *campaign) loads() []load {
 	return []load{
-		{"SET", 1, c.plain, c.fewKeys, 0.95, 1},
-		{"GET", 1, c.plain, c.fewKeys, 0.95, 1},
-		{"SET", 16, c.batched, c.fewKeys, 1.4, 0},
-		{"GET", 16, c.batched, c.fewKeys, 1.4, 0},
+		{command: "SET", pipeline: 1, requests: c.plain, keys: c.fewKeys, aim: 0.95, cpuAim: 1},
+		{command: "GET", pipeline: 1, requests: c.plain, keys: c.fewKeys, aim: 0.95, cpuAim: 1},
+		{command: "SET", pipeline: 16, requests: c.batched, keys: c.fewKeys, aim: 1.4},
+		{command: "GET", pipeline: 16, requests: c.batched, keys: c.fewKeys, aim: 1.4},
 	}
 }
 
@@ -67,7 +72,7 @@ func (c *campaign) throughput(ctx context.Context, t *table) error {
 	}
 	defer servers.stop()
 	for _, p := range servers.both() {
-		if err := fill(p, c.fewKeys); err != nil {
+		if err := fill(p, c.fewKeys, value); err != nil {
 			return err
 		}
 	}
