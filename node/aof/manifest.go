@@ -113,11 +113,11 @@ func (e Entry) format(b []byte) []byte {
 
 // quoteName puts a name that would not survive as one word into double quotes.
 func quoteName(s string) string {
-	plain := func(c byte) bool { return c > ' ' && c <= '~' && c != '"' && c != '\\' }
+	plain := func(c byte) bool { return c > ' ' && c <= '~' && c != '"' && c != '\\' && c != '\'' }
 	if !slices.ContainsFunc([]byte(s), func(c byte) bool { return !plain(c) }) {
 		return s
 	}
-	escapes := map[byte]string{'\n': `\n`, '\r': `\r`, '\t': `\t`, '\a': `\a`, '\b': `\b`, '"': `\"`, '\\': `\\`, ' ': " "}
+	escapes := map[byte]string{'\n': `\n`, '\r': `\r`, '\t': `\t`, '\a': `\a`, '\b': `\b`, '"': `\"`, '\\': `\\`, ' ': " ", '\'': "'"}
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, c := range []byte(s) {

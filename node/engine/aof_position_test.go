@@ -179,3 +179,21 @@ func TestFullSyncBeginsAnew(t *testing.T) {
 	want(t, c.Ask(t, "GET", "new"), "1")
 	want(t, c.Ask(t, "DBSIZE"), "1")
 }
+
+// TestLoadingIsNotPropagated: what is replayed from the file is no news.
+func TestLoadingIsNotPropagated(t *testing.T) {
+	n := startFaulty(t, aoftest.New())
+	replica := newFakeReplica(t, n.socket)
+	c := n.dial(t)
+	want(t, c.Ask(t, "SET", "a", "1"), "OK")
+	replica.await(t, "SET a 1")
+	offset := infoField(t, c, "replication", "master_repl_offset")
+	digest := c.Ask(t, "DEBUG", "DIGEST").Str
+	want(t, c.Ask(t, "DEBUG", "LOADAOF"), "OK")
+	want(t, c.Ask(t, "DEBUG", "DIGEST"), digest)
+	if got := infoField(t, c, "replication", "master_repl_offset"); got != offset {
+		t.Errorf("the stream went from %s to %s", offset, got)
+	}
+	want(t, c.Ask(t, "SET", "b", "1"), "OK")
+	replica.await(t, "SET b 1")
+}

@@ -46,7 +46,7 @@ var (
 // Propagate appends an effect to the open unit (command.Host), where somebody
 // wants it: the stream, which a replica only passes on, or the append-only file.
 func (e *Engine) Propagate(db int, argv [][]byte) {
-	if !e.replication.originates() && !e.appends() {
+	if e.aof.loading || !e.replication.originates() && !e.appends() {
 		return
 	}
 	u := &e.unit
