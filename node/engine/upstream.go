@@ -156,10 +156,11 @@ func (l *masterLink) step(event repl.Event) {
 	}
 }
 
-// read takes what the master sends, until the link ends.
+// read takes what the master sends, until the link ends. Whoever closes it, also
+// while something is executed: the next read fails, and the machine learns of it.
 func (l *masterLink) read() {
 	buf := make([]byte, readSize)
-	for !l.closed.Load() {
+	for {
 		room := buf
 		if l.stream != nil {
 			room = l.stream.Room(max(readSize, min(l.stream.Need(), 16*readSize)))
