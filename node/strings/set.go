@@ -22,7 +22,6 @@ type options struct {
 	expire   []byte
 	seconds  bool // in seconds, not milliseconds
 	absolute bool // a point in time, not a span from now
-	pxat     bool // given as PXAT: it needs no rewriting
 }
 
 // verb tells which command the options belong to: each has its own set.
@@ -54,7 +53,6 @@ func parseOptions(args [][]byte, v verb) (o options, ok bool) {
 		case more && !timed() && (is(a, "EX") || is(a, "PX") || is(a, "EXAT") || is(a, "PXAT")):
 			o.seconds = is(a, "EX") || is(a, "EXAT")
 			o.absolute = len(a) == 4
-			o.pxat = o.absolute && !o.seconds
 			i++
 			o.expire = args[i]
 		default:
@@ -142,9 +140,7 @@ func setWith(ctx *command.Context, o options, key, value []byte, name string) {
 	if o.expire != nil {
 		ctx.DB.SetExpire(key, at)
 		ctx.Notify(command.EventGeneric, "expire", key)
-		if !o.pxat {
-			ctx.Propagate([]byte("SET"), key, value, []byte("PXAT"), strconv.AppendInt(nil, at, 10))
-		}
+		ctx.Propagate([]byte("SET"), key, value, []byte("PXAT"), strconv.AppendInt(nil, at, 10))
 	} else if o.get {
 		ctx.Propagate(withoutGet(ctx.Argv)...)
 	}
