@@ -61,7 +61,7 @@ func typeOf(ctx *command.Context) {
 }
 
 // hidden tells whether a key that an iteration meets has expired: it is not
-// shown, and left to the lookups and the active cycle to remove.
+// shown. KEYS leaves it to the lookups and the active cycle to remove.
 func hidden(ctx *command.Context, v store.Value) bool {
 	at := v.ExpireAt()
 	return at != store.NoExpiry && at < ctx.Now

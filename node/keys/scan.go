@@ -4,6 +4,7 @@
 package keys
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -23,13 +24,17 @@ func scan(ctx *command.Context) {
 		ctx.Error(text)
 		return
 	}
-	var found [][]byte
+	var found, expired [][]byte
 	// One call visits at least count keys, and at most ten times as many
 	// buckets: an all but empty table does not hold the server up.
 	for buckets := saturated(o.Count, 10); ; buckets-- {
 		cursor = ctx.DB.Scan(cursor, func(key []byte, v store.Value) {
 			o.Count--
-			if admits(&o, key, v) && !hidden(ctx, v) {
+			switch {
+			case !admits(&o, key, v):
+			case hidden(ctx, v):
+				expired = append(expired, bytes.Clone(key))
+			default:
 				found = append(found, key)
 			}
 		})
@@ -42,6 +47,9 @@ func scan(ctx *command.Context) {
 	ctx.Reply.ArrayLen(len(found))
 	for _, key := range found {
 		ctx.Reply.Bulk(key)
+	}
+	for _, key := range expired {
+		ctx.Peek(key) // removes it, where that may be done
 	}
 }
 
