@@ -135,7 +135,7 @@ func crashOnce(t *testing.T, chance *rand.Rand, options []string) bool {
 // the checksum of the position behind it.
 func TestHoleWithinAValue(t *testing.T) {
 	for name, options := range map[string][]string{
-		"managed":     {"--managed", "yes", "--admin-port", "1", "--admin-token-file", "unused"},
+		"managed":        {"--managed", "yes", "--admin-port", "1", "--admin-token-file", "unused"},
 		"with a replica": {},
 	} {
 		n := startFaulty(t, aoftest.New(), append([]string{"--appendfsync", "always"}, options...)...)

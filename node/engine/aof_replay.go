@@ -11,7 +11,6 @@ import (
 
 	"github.com/espalier-io/espalier/node/aof"
 	"github.com/espalier-io/espalier/node/command"
-	"github.com/espalier-io/espalier/node/store"
 )
 
 // replaySlice bounds for how long the commands of a file keep the lock.
@@ -209,8 +208,7 @@ func (l *appendLoad) run1(f aof.Entry, cmd *command.Command, argv [][]byte) (tex
 	ctx.Begin(e, argv)
 	ctx.Session, ctx.Reply = s, &s.reply
 	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
-	ctx.Store.SetMaxValue(store.MostValueBytes)
-	ctx.Now, ctx.FromMaster, ctx.Replica, ctx.Local = e.now, true, false, false
+	ctx.Now, ctx.FromMaster, ctx.Replica = e.now, true, false
 	failures := e.stats.errorReplies
 	cmd.Handler(ctx)
 	if e.stats.errorReplies != failures {
