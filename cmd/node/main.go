@@ -135,6 +135,7 @@ func (n *node) start(out io.Writer) error {
 		strings.Commands(), keys.Commands(), lists.Commands(), hashes.Commands(), sets.Commands(), zsets.Commands(),
 		bitmaps.Commands(), hyperloglog.Commands(),
 	})
+	n.engine.AwaitStart()
 	n.engine.LimitMemory(n.memory)
 	if err := n.listen(); err != nil {
 		return err

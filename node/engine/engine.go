@@ -233,6 +233,8 @@ func (e *Engine) Start() {
 	e.done.Go(e.runCron)
 	e.Lock()
 	e.replication.start()
+	e.loading = nil
+	e.managed.publish()
 	e.Unlock()
 }
 

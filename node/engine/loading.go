@@ -21,15 +21,26 @@ import (
 // loading is a data set being read, while clients are told -LOADING. It is
 // read into a store of its own: nobody sees half of it.
 type loading struct {
-	startedAt time.Time
-	total     atomic.Int64 // bytes
-	read      atomic.Int64 // bytes
+	untilStart bool // clients are kept away until Start, not only while Load works
+	startedAt  time.Time
+	total      atomic.Int64 // bytes
+	read       atomic.Int64 // bytes
 }
 
 // lastLoad is what INFO persistence tells about the last dump that was read.
 type lastLoad struct {
 	keys, expired int64
 	summary       rdb.Summary
+}
+
+// AwaitStart tells clients and replicas -LOADING from now on until Start. Called
+// before anybody can be connected: whoever came between the opening of the port
+// and Load would be served an empty data set, a replica that asked for a sync
+// too, and between Load and Start a replica-to-be would still be a master.
+func (e *Engine) AwaitStart() {
+	e.Lock()
+	defer e.Unlock()
+	e.loading = &loading{startedAt: time.Now(), untilStart: true}
 }
 
 // Load reads what the configuration names: the append-only file where that is
@@ -39,9 +50,11 @@ type lastLoad struct {
 // and what to do. Called without the lock, before Start.
 func (e *Engine) Load() error {
 	cfg := e.cfg.Current()
-	progress := &loading{startedAt: time.Now()}
 	e.Lock()
-	e.loading = progress
+	if e.loading == nil {
+		e.loading = &loading{startedAt: time.Now()}
+	}
+	progress := e.loading
 	e.Unlock()
 	header, err := e.loadData(cfg, progress)
 	if err == nil {
@@ -52,7 +65,9 @@ func (e *Engine) Load() error {
 	}
 	e.Lock()
 	defer e.Unlock()
-	e.loading = nil
+	if !progress.untilStart {
+		e.loading = nil
+	}
 	e.managed.publish()
 	return err
 }
