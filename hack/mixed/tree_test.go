@@ -6,10 +6,8 @@ package mixed
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/espalier-io/espalier/hack/servers"
@@ -206,68 +204,4 @@ func (tr *tree) alike() error {
 		return nil
 	}
 	return fmt.Errorf("%w\n%s", err, tr.differences())
-}
-
-// databases is how many databases the load writes to.
-const databases = 3
-
-// differences tells which keys are not the same as at the top, on whom.
-func (tr *tree) differences() string {
-	want, err := contents(tr.top())
-	if err != nil {
-		return err.Error()
-	}
-	var b strings.Builder
-	for _, m := range tr.members {
-		got, err := contents(m)
-		if err != nil {
-			fmt.Fprintln(&b, err)
-			continue
-		}
-		keys := slices.Sorted(maps.Keys(want))
-		for key := range got {
-			if _, ok := want[key]; !ok {
-				keys = append(keys, key)
-			}
-		}
-		shown := 0
-		for _, key := range keys {
-			if got[key] == want[key] {
-				continue
-			}
-			if shown++; shown > 20 {
-				fmt.Fprintf(&b, "%s: and more\n", m.name)
-				break
-			}
-			fmt.Fprintf(&b, "%s: %s: %s, at the top %s\n", m.name, key, got[key], want[key])
-		}
-	}
-	return b.String()
-}
-
-// contents are a member's keys, each with its database, told by digest, type,
-// encoding and expiry.
-func contents(m *member) (map[string]string, error) {
-	all := map[string]string{}
-	defer m.hangUp() // its database is another one now
-	for db := range databases {
-		if err := m.tell("SELECT", strconv.Itoa(db)); err != nil {
-			return nil, err
-		}
-		keys, err := m.do("KEYS", "*")
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range keys.Elems {
-			var told []string
-			for _, question := range [][]string{
-				{"DEBUG", "DIGEST-VALUE", key.Str}, {"TYPE", key.Str}, {"OBJECT", "ENCODING", key.Str}, {"PEXPIRETIME", key.Str},
-			} {
-				v, _ := m.do(question...) // an error is shown as the answer
-				told = append(told, v.Text())
-			}
-			all[fmt.Sprintf("%d/%s", db, key.Str)] = strings.Join(told, " ")
-		}
-	}
-	return all, nil
 }
