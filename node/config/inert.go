@@ -21,7 +21,6 @@ const (
 	noCluster  = "the node is not a member of a Redis Cluster"
 	noTLS      = "the node does not speak TLS"
 	noEviction = "keys are not evicted: at the limit, writes are refused"
-	noScripts  = "the node runs no scripts"
 	noModules  = "the node loads no modules"
 	noACL      = "the node has one user, with requirepass"
 )
@@ -110,7 +109,6 @@ func inertServerDirectives() []directive {
 			directive{name: "latency-tracking-info-percentiles", props: multiArg, kind: percentiles},
 		),
 		because(noModules, heldOneOf("enable-module-command", 0, named("no", "yes", "local")).with(immutable)),
-		because(noScripts, heldNum("busy-reply-threshold", 0, math.MaxInt64, 5000).as("lua-time-limit")),
 		because(noACL,
 			refusing(heldStr("aclfile", "").with(immutable), "aclfile is not supported by this node: "+noACL),
 			heldOneOf("acl-pubsub-default", 1, named("allchannels", "resetchannels")),

@@ -64,6 +64,7 @@ func generalDirectives() []directive {
 		optionalStr("pidfile", func(v *Values) *string { return &v.PidFile }).with(immutable),
 		period("slowlog-log-slower-than", micros, -1, math.MaxInt64, 10000, func(v *Values) *time.Duration { return &v.SlowlogLogSlowerThan }),
 		num("slowlog-max-len", 0, math.MaxInt64, 128, func(v *Values) *int64 { return &v.SlowlogMaxLen }),
+		num("busy-reply-threshold", 0, math.MaxInt64, 5000, func(v *Values) *int64 { return &v.BusyReplyThreshold }).as("lua-time-limit"),
 		period("shutdown-timeout", seconds, 0, maxInt, 10, func(v *Values) *time.Duration { return &v.ShutdownTimeout }),
 		onSignal("shutdown-on-sigint", func(v *Values) *ShutdownFlags { return &v.ShutdownOnSigint }),
 		onSignal("shutdown-on-sigterm", func(v *Values) *ShutdownFlags { return &v.ShutdownOnSigterm }),

@@ -39,6 +39,7 @@ type Values struct {
 	PidFile                       string // "": none
 	SlowlogLogSlowerThan          time.Duration
 	SlowlogMaxLen                 int64
+	BusyReplyThreshold            int64 // milliseconds; 0: never
 	ShutdownTimeout               time.Duration
 	ShutdownOnSigint              ShutdownFlags
 	ShutdownOnSigterm             ShutdownFlags

@@ -80,7 +80,7 @@ func (e *Engine) runExpireCycle() {
 func (e *Engine) expireStretch() (walked, found int, more bool) {
 	e.Lock()
 	defer e.Unlock()
-	if e.silent() || e.debugging.noActiveExpire || e.loading != nil {
+	if e.silent() || e.debugging.noActiveExpire || e.loading != nil || e.scripting.busy() {
 		return 0, 0, false
 	}
 	c := &e.expire

@@ -64,6 +64,8 @@ func (e *Engine) refuse(s *Session, cmd *command.Command, flags command.Flags) s
 		return errMasterDown
 	case e.loading != nil && lacks&command.Loading != 0:
 		return errLoading
+	case e.scripting.busy() && lacks&command.AllowBusy != 0:
+		return e.scripting.busyText()
 	case s.downstream != nil && flags&(command.Write|command.ReadOnly|command.MayReplicate) != 0:
 		return errReplicaUse
 	}

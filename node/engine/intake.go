@@ -174,7 +174,7 @@ func (in *intake) failed() {
 // and after a crash, there is one of them, whole.
 func (in *intake) offer(event repl.SnapshotLoaded) {
 	e := in.l.e
-	e.Lock()
+	e.lockIdle()
 	defer e.Unlock()
 	e.BatchBegin()
 	defer e.BatchEnd()

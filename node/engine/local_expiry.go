@@ -43,6 +43,9 @@ func (l *localExpiry) cycle(e *Engine) {
 		l.keys = nil // a master's own cycle sees to them
 		return
 	}
+	if e.scripting.busy() {
+		return
+	}
 	const share = 1000
 	seen := 0
 	for k := range l.keys {

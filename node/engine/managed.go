@@ -256,7 +256,7 @@ var errUnmanaged = &controlapi.Refusal{
 // obeyLocked gives the state right after the deed.
 func (m *managed) obeyLocked(do func(*managed) *controlapi.Refusal) (controlapi.State, *controlapi.Refusal) {
 	e := m.e
-	e.Lock()
+	e.lockIdle()
 	defer e.Unlock()
 	e.BatchBegin()
 	if refusal := do(m); refusal != nil {

@@ -4,7 +4,7 @@
 package engine
 
 import (
-	"fmt"
+	"sync"
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/config"
@@ -26,6 +26,7 @@ type scripting struct {
 	cache   scriptCache
 	session *Session
 	running *scriptRun // nil when none
+	idle    sync.Cond  // of the execution lock: no script is busy any more
 }
 
 // scriptRun is the script that runs.
@@ -39,10 +40,14 @@ type scriptRun struct {
 	outOfMemory bool // when it began
 	wrote       bool // a command that may write was let through: it has to go on to its end
 	where       int  // its effects are told, see redis.set_repl
+	argv        [][]byte
+	began       int64 // Engine.clock
+	busy        busyScript
 }
 
 func (x *scripting) init(e *Engine) {
 	x.e = e
+	x.idle.L = &e.mu
 	x.cache.scripts = make(map[string]*cachedScript)
 }
 
@@ -67,9 +72,14 @@ func (x *scripting) execute(ctx *command.Context, run *scriptRun, call func(scri
 	run.where = script.ReplicateAOF | script.ReplicateReplicas
 	inTx := e.inTx
 	e.inTx, x.running = true, run
+	run.began, run.argv = int64(e.sinceStart()), ctx.Argv
 	failure := call(script.Call{Keys: keys, Args: args, Reply: reply})
+	x.endBusy(run)
 	e.inTx, x.running = inTx, nil
 	s.reply.Reset()
+	if e.shutdown.ended {
+		e.unit.reset() // half of what the script meant to do must not outlive it
+	}
 	if failure != nil {
 		text := failure.In(run.name)
 		if !failure.Counted {
@@ -143,9 +153,6 @@ func (x *scripting) Log(level int, line string) {
 // CountError counts an error that a script answers with (script.Host).
 func (x *scripting) CountError(text string) { x.e.stats.countError(text) }
 
-// Interrupt lets a script go on (script.Host).
-func (x *scripting) Interrupt() string { return "" }
-
 // info tells of scripts in INFO memory.
 func (x *scripting) info(f *info.Fields) {
 	vm := uint64(0)
@@ -157,13 +164,4 @@ func (x *scripting) info(f *info.Fields) {
 	f.Uint("used_memory_scripts_eval", uint64(x.cache.bytes))
 	f.Int("number_of_cached_scripts", int64(len(x.cache.scripts)))
 	f.Bytes("used_memory_scripts", vm+uint64(x.cache.bytes))
-}
-
-// describe names a script in a log line.
-func (r *scriptRun) describe() string {
-	kill := "SCRIPT KILL"
-	if r.function {
-		kill = "FUNCTION KILL"
-	}
-	return fmt.Sprintf("You can try killing the script using the %s command. Script name is: %s.", kill, r.name)
 }

@@ -13,7 +13,6 @@ const (
 	errNoScript  = "NOSCRIPT No matching script. Please use EVAL."
 	errManyKeys  = "ERR Number of keys can't be greater than number of args"
 	errMinusKeys = "ERR Number of keys can't be negative"
-	errNotBusy   = "NOTBUSY No scripts in execution right now."
 	errDebugging = "ERR SCRIPT DEBUG is not offered by this node: it has no debugger of scripts"
 )
 
@@ -207,9 +206,4 @@ func (x *scripting) loadCommand(ctx *command.Context) {
 		return
 	}
 	ctx.Reply.BulkString(s.sha)
-}
-
-// kill is SCRIPT KILL and FUNCTION KILL.
-func (x *scripting) kill(ctx *command.Context, function bool) {
-	ctx.Error(errNotBusy)
 }

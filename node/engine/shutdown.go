@@ -96,6 +96,10 @@ func (e *Engine) shutdownCommand(ctx *command.Context) {
 		ctx.Error("ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client")
 		return
 	}
+	if e.scripting.busy() && flags&config.ShutdownNoSave == 0 {
+		ctx.Error(e.scripting.busyText())
+		return
+	}
 	s := ctx.Session.(*Session)
 	s.block(0, nil, func() { e.shutdown.forget(s) })
 	e.shutdown.waiting = append(e.shutdown.waiting, s)
@@ -155,6 +159,9 @@ func (e *Engine) beginShutdown(flags config.ShutdownFlags) {
 func (e *Engine) shutdownCron() {
 	if signal := e.shutdown.signal; signal != nil {
 		e.shutdown.signal = nil
+		if e.scripting.busy() { // half of what it does must not be saved
+			signal.flags = signal.flags&^config.ShutdownSave | config.ShutdownNoSave
+		}
 		if !e.shutdown.asked {
 			e.beginShutdown(signal.flags)
 		}

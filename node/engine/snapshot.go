@@ -89,6 +89,9 @@ func (e *Engine) startSnapshot(req snapshotRequest) (*snapshotJob, error) {
 }
 
 func (e *Engine) cutSnapshot(req snapshotRequest) (*snapshotJob, error) {
+	if e.scripting.busy() {
+		return nil, errSnapshotBusy // half of what it does must not be in it
+	}
 	cut, err := e.store.StartSnapshot()
 	if err != nil {
 		return nil, errSnapshotBusy

@@ -147,7 +147,7 @@ func (l *masterLink) run(conn net.Conn, err error) {
 
 // step tells the machine news of this link. Called without the lock.
 func (l *masterLink) step(event repl.Event) {
-	l.e.Lock()
+	l.e.lockIdle()
 	defer l.e.Unlock()
 	l.e.BatchBegin()
 	defer l.e.BatchEnd()
@@ -181,7 +181,7 @@ func (l *masterLink) read() {
 // received hands bytes over, or executes what they hold.
 func (l *masterLink) received(p []byte) {
 	e := l.e
-	e.Lock()
+	e.lockIdle()
 	defer e.Unlock()
 	e.BatchBegin()
 	defer e.BatchEnd()

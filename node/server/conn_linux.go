@@ -32,6 +32,7 @@ type conn struct {
 	unfinished bool // it would, but others come first
 	dirty      bool // the session may have replies
 	guarded    bool // replies need Release to be written
+	suspended  bool // it is in a turn that is set aside (relief_linux.go)
 
 	// Shared.
 	fd        atomic.Int32 // -1 when gone

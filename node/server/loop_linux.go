@@ -77,6 +77,8 @@ type loop struct {
 	acceptAt time.Time // when not zero, no connection is accepted before
 	stopping bool
 
+	notedLater []*conn // suspended connections (relief_linux.go) with notes
+
 	guarded uint64 // Handler.Guarded in the turn before
 	counted Stats  // in this turn
 
@@ -140,18 +142,23 @@ func (l *loop) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for !l.stopping {
-		n := l.wait()
-		l.resumeAccepting()
-		for i := range n {
-			if l.full() {
-				l.turn()
-			}
-			l.event(l.events[i])
-		}
-		l.parseAgain()
-		l.turn()
+		l.round()
 	}
 	l.shutdown()
+}
+
+// round is all that one look at epoll brings.
+func (l *loop) round() {
+	n := l.wait()
+	l.resumeAccepting()
+	for i := range n {
+		if l.full() {
+			l.turn()
+		}
+		l.event(l.events[i])
+	}
+	l.parseAgain()
+	l.turn()
 }
 
 // wait returns the number of events. It blocks when the loop has no work left.
@@ -396,8 +403,12 @@ func (l *loop) takeNotes() {
 		l.arrive(a)
 	}
 	for i, c := range noted {
-		l.obey(c, c.notes.Swap(0))
 		noted[i] = nil
+		if c.suspended {
+			l.notedLater = append(l.notedLater, c)
+			continue
+		}
+		l.obey(c, c.notes.Swap(0))
 	}
 	l.notedSpare = noted[:0]
 }
