@@ -253,11 +253,11 @@ func (in *input) integer(dst []byte, size int, what string) ([]byte, error) {
 // bytes, which were read by then, could give.
 func (in *input) packedText(dst []byte, what string) ([]byte, error) {
 	at := in.offset()
-	packed, err := in.count("the packed length of " + what)
+	packed, err := in.count("the packed length of a compressed string")
 	if err != nil {
 		return dst, err
 	}
-	size, err := in.count("the length of " + what)
+	size, err := in.count("the length of a compressed string")
 	if err != nil {
 		return dst, err
 	}
