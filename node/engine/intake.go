@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,15 +17,16 @@ import (
 	"github.com/espalier-io/espalier/node/store"
 )
 
-// intake is a snapshot being received from the master: into a file that is
-// loaded when it is complete, or straight into the parser. Either way it is
-// loaded into a data set of its own, whole and verified, beside the one that
-// is served; only then does it take its place.
+// intake is a snapshot being received from the master: into a file that the
+// parser reads behind it, so that a slow parser does not hold up the master, or
+// straight into the parser. Either way it is loaded while it comes, into a data
+// set of its own beside the one that is served; only when it is whole and
+// verified does it take its place.
 type intake struct {
 	l    *masterLink
-	file *os.File       // on the way to the disk
-	pipe *io.PipeWriter // on the way to the parser
-	err  error          // the first failure
+	file *os.File // nil where there is none in between
+	feed dumpFeed // the parser's source
+	err  error    // the first failure
 
 	parsed   chan struct{} // closed when the parser is done
 	parseErr error         // then
@@ -32,6 +34,14 @@ type intake struct {
 	sum      rdb.Summary
 	keys     *loadHandler
 	keep     bool // the file becomes the node's own dump
+}
+
+// dumpFeed is the way to the parser, for who fills it.
+type dumpFeed interface {
+	io.Writer
+	// Close says that all is there; CloseWithError breaks the parser off.
+	Close() error
+	CloseWithError(error) error
 }
 
 var errLinkClosed = errors.New("the link was closed")
@@ -67,21 +77,29 @@ func newIntake(l *masterLink, toParser bool) *intake {
 	in := &intake{l: l, parsed: make(chan struct{})}
 	if toParser {
 		r, w := io.Pipe()
-		in.pipe = w
-		go func() {
-			defer close(in.parsed)
-			in.parseErr = in.load(r)
-			r.CloseWithError(in.parseErr)
-		}()
+		in.feed = w
+		go in.parse(r, r.CloseWithError)
 		return in
 	}
 	cfg := l.e.cfg.Current()
 	in.keep = len(cfg.Save) > 0
-	in.file, in.err = in.open(cfg.Dir)
-	if in.err != nil {
+	if in.file, in.err = in.open(cfg.Dir); in.err != nil {
 		l.e.log.Warningf("Opening the temp file needed for MASTER <-> REPLICA synchronization: %v", in.err)
+		return in
 	}
+	growing := newGrowingFile(in.file)
+	in.feed = growing
+	go in.parse(growing, growing.CloseWithError)
 	return in
+}
+
+// parse loads what the feed gives. over tells who fills it that nobody reads
+// any more.
+func (in *intake) parse(r io.Reader, over func(error) error) {
+	defer close(in.parsed)
+	if in.parseErr = in.load(r); in.parseErr != nil {
+		over(in.parseErr)
+	}
 }
 
 // open makes the file. One that is not to be kept has no name from the start,
@@ -95,25 +113,20 @@ func (in *intake) open(dir string) (*os.File, error) {
 }
 
 func (in *intake) write(p []byte) {
-	if in.pipe != nil {
-		if _, err := in.pipe.Write(p); err != nil {
-			in.err = err // the parser's, which gave up
-		}
-		return
-	}
-	if _, in.err = in.file.Write(p); in.err != nil {
+	_, in.err = in.feed.Write(p)
+	var disk *fs.PathError
+	if errors.As(in.err, &disk) {
 		in.l.e.log.Warningf("Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization: %v", in.err)
 	}
 }
 
-// finish loads what has been received to its last byte, and offers it.
+// finish waits until all that was received, to its last byte, is loaded, and
+// offers it.
 func (in *intake) finish() {
-	if in.pipe != nil {
-		in.pipe.Close()
-		<-in.parsed
+	in.err = errors.Join(in.syncFile(), in.feed.Close())
+	<-in.parsed
+	if in.err == nil {
 		in.err = in.parseErr
-	} else {
-		in.err = in.loadFile()
 	}
 	if in.err != nil {
 		return
@@ -125,17 +138,16 @@ func (in *intake) finish() {
 	in.offer(repl.SnapshotLoaded{Link: in.l.id, DB: db})
 }
 
-func (in *intake) loadFile() error {
-	if in.keep {
-		if err := in.file.Sync(); err != nil {
-			in.l.e.log.Warningf("Failed trying to sync the temp DB to disk in MASTER <-> REPLICA synchronization: %v", err)
-			return err
-		}
+// syncFile makes a file that is to be kept outlive a crash of the machine.
+func (in *intake) syncFile() error {
+	if !in.keep {
+		return nil
 	}
-	if _, err := in.file.Seek(0, io.SeekStart); err != nil {
-		return err
+	err := in.file.Sync()
+	if err != nil {
+		in.l.e.log.Warningf("Failed trying to sync the temp DB to disk in MASTER <-> REPLICA synchronization: %v", err)
 	}
-	return in.load(in.file)
+	return err
 }
 
 // load reads the snapshot into a data set of its own.
@@ -144,9 +156,12 @@ func (in *intake) load(r io.Reader) (err error) {
 	in.store = e.newStore()
 	in.keys = e.newLoadHandler(in.store, e.cfg.Current())
 	in.keys.dropExpired = false // that is the master's to say
-	in.sum, err = rdb.Load(r, abortable{in.keys, in.l}, rdb.LoadOptions{})
-	if err == nil && len(in.sum.Rest) > 0 {
-		err = fmt.Errorf("%d bytes follow the end of the dump", len(in.sum.Rest))
+	if in.sum, err = rdb.Load(r, abortable{in.keys, in.l}, rdb.LoadOptions{}); err != nil {
+		return err
+	}
+	behind, err := io.Copy(io.Discard, r)
+	if behind += int64(len(in.sum.Rest)); err == nil && behind > 0 {
+		err = fmt.Errorf("%d bytes follow the end of the dump", behind)
 	}
 	return err
 }
@@ -233,8 +248,8 @@ func (l *masterLink) install() {
 // discard lets go of everything but what was installed. Called without the
 // lock, by the link's goroutine.
 func (in *intake) discard() {
-	if in.pipe != nil {
-		in.pipe.CloseWithError(errLinkClosed)
+	if in.feed != nil {
+		in.feed.CloseWithError(errLinkClosed)
 		<-in.parsed
 	}
 	if in.file != nil {
