@@ -28,6 +28,10 @@ type Context struct {
 	// this node follows a master, and only masters originate deletions; or its
 	// stream has to stand still for a while (CLIENT PAUSE).
 	Replica bool
+	// Local says that this is a replica whose clients may write nevertheless
+	// (replica-read-only no): a write does remove the expired key that it is about
+	// to change, or it would change what no read shows.
+	Local bool
 	// FromMaster says that the call arrived in the replication stream: expiry is
 	// ignored altogether, and nothing may fail for reasons of policy.
 	FromMaster bool
@@ -200,7 +204,7 @@ func (c *Context) PayloadRefused(reason error) { c.host.PayloadRefused(reason) }
 func (c *Context) Read(key []byte) (store.Value, bool) {
 	v, ok := c.DB.Get(key)
 	if ok {
-		ok = c.alive(key, v)
+		ok = c.alive(key, v, !c.Replica)
 	}
 	if ok {
 		c.host.Hit()
@@ -214,13 +218,13 @@ func (c *Context) Read(key []byte) (store.Value, bool) {
 // (OBJECT, TTL, TOUCH's siblings).
 func (c *Context) Peek(key []byte) (store.Value, bool) {
 	v, ok := c.DB.Peek(key)
-	return v, ok && c.alive(key, v)
+	return v, ok && c.alive(key, v, !c.Replica)
 }
 
 // Write finds a key for a command that is about to change it.
 func (c *Context) Write(key []byte) (store.Value, bool) {
 	v, ok := c.DB.Get(key)
-	return v, ok && c.alive(key, v)
+	return v, ok && c.alive(key, v, !c.Replica || c.Local)
 }
 
 // Exists tells whether a key is there and not expired.
@@ -229,14 +233,14 @@ func (c *Context) Exists(key []byte) bool {
 	return ok
 }
 
-// alive tells whether a key that was found has not expired, and removes it
-// where it has and this node may.
-func (c *Context) alive(key []byte, v store.Value) bool {
+// alive tells whether a key that was found has not expired, and removes one that
+// has where it may be removed.
+func (c *Context) alive(key []byte, v store.Value, removable bool) bool {
 	at := v.ExpireAt()
 	if at < 0 || at >= c.Now || c.FromMaster {
 		return true
 	}
-	if !c.Replica {
+	if removable {
 		c.DB.Delete(key)
 		c.host.KeyModified(c.Index, EventExpired, "expired", key)
 		c.host.Expired(c.Index, key)

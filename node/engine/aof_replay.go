@@ -11,6 +11,7 @@ import (
 
 	"github.com/espalier-io/espalier/node/aof"
 	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/store"
 )
 
 // replaySlice bounds for how long the commands of a file keep the lock.
@@ -208,7 +209,8 @@ func (l *appendLoad) run1(f aof.Entry, cmd *command.Command, argv [][]byte) (tex
 	ctx.Begin(e, argv)
 	ctx.Session, ctx.Reply = s, &s.reply
 	ctx.Store, ctx.DB, ctx.Index = e.store, s.db, s.index
-	ctx.Now, ctx.FromMaster, ctx.Replica = e.now, true, false
+	ctx.Store.SetMaxValue(store.MostValueBytes)
+	ctx.Now, ctx.FromMaster, ctx.Replica, ctx.Local = e.now, true, false, false
 	failures := e.stats.errorReplies
 	cmd.Handler(ctx)
 	if e.stats.errorReplies != failures {

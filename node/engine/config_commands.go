@@ -99,7 +99,7 @@ func (e *Engine) watchConfig() {
 		return nil
 	})
 	for _, name := range []string{
-		"proto-max-bulk-len", "maxmemory-policy", "hash-max-listpack-entries", "hash-max-listpack-value",
+		"maxmemory-policy", "hash-max-listpack-entries", "hash-max-listpack-value",
 		"list-max-listpack-size", "set-max-intset-entries", "zset-max-listpack-entries", "zset-max-listpack-value",
 		"hll-sparse-max-bytes",
 	} {
@@ -116,7 +116,6 @@ var logLevels = map[config.LogLevel]log.Level{
 
 // configureStore tells a data set the settings that it obeys.
 func (e *Engine) configureStore(st *store.Store) {
-	st.SetMaxValue(int(e.cfg.ProtoMaxBulkLen))
 	st.SetLimits(limits(&e.cfg.Values, e.debugging.listPlain))
 	st.SetAccessPolicy(store.AccessPolicy{LFU: e.cfg.MaxMemoryPolicy.IsLFU(), LogFactor: 10, DecayTime: 1})
 	st.SetClock(e.now)

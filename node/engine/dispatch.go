@@ -9,6 +9,7 @@ import (
 
 	"github.com/espalier-io/espalier/node/command"
 	"github.com/espalier-io/espalier/node/server"
+	"github.com/espalier-io/espalier/node/store"
 )
 
 // Execute runs one command of a client (server.Session).
@@ -178,6 +179,17 @@ func (e *Engine) prepare(s *Session, argv [][]byte) {
 	ctx.Now = e.now
 	ctx.FromMaster = s.fromMaster
 	ctx.Replica = !s.fromMaster && e.silent()
+	ctx.Local = ctx.Replica && e.takesLocalWrites()
+	if s.fromMaster {
+		e.store.SetMaxValue(store.MostValueBytes) // its limit decides, not ours
+	} else {
+		e.store.SetMaxValue(int(e.cfg.ProtoMaxBulkLen))
+	}
+}
+
+// takesLocalWrites tells whether this is a replica whose clients may write.
+func (e *Engine) takesLocalWrites() bool {
+	return e.replication.isReplica() && !e.cfg.ReplicaReadOnly && e.pauses.kind == pauseNone
 }
 
 // record takes note of what a call changed and lets it be propagated.
@@ -188,7 +200,7 @@ func (e *Engine) record(s *Session, cmd *command.Command, argv [][]byte) {
 		if e.managed.lease.Load() != nil {
 			e.managed.leasedWrites++
 		}
-		if !s.fromMaster && e.replication.isReplica() {
+		if !s.fromMaster && e.replication.isReplica() && cmd.Flags&command.ReadOnly == 0 { // PFCOUNT only keeps what it computed
 			e.managed.wrote()
 			e.local.note(e, ctx.Index, cmd, argv)
 		}

@@ -167,9 +167,11 @@ func NewRunID() string {
 	return hex.EncodeToString(raw[:])
 }
 
+// newStore has no limit of values: that is for what clients write, not for what
+// is loaded.
 func (e *Engine) newStore() *store.Store {
 	cfg := e.cfg.Current()
-	st := store.New(store.Options{Databases: cfg.Databases, MaxValue: int(cfg.ProtoMaxBulkLen)})
+	st := store.New(store.Options{Databases: cfg.Databases, MaxValue: store.MostValueBytes})
 	st.SetLimits(limits(cfg, 0))
 	return st
 }

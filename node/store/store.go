@@ -6,6 +6,7 @@ package store
 import (
 	"errors"
 	"hash/maphash"
+	"math"
 	"time"
 )
 
@@ -14,6 +15,9 @@ const DefaultDatabases = 16
 
 // MaxValueBytes is the default limit of a value, Redis's proto-max-bulk-len.
 const MaxValueBytes = 512 << 20
+
+// MostValueBytes is what a value can have at most, whatever the limit.
+const MostValueBytes = math.MaxInt32
 
 // maxKeyBytes is what an entry can hold of a key, with room for its header.
 const maxKeyBytes = 1 << 30
@@ -24,7 +28,7 @@ var ErrTooLarge = errors.New("string exceeds maximum allowed size (proto-max-bul
 // Options are what New may be told. The zero value gives Redis's defaults.
 type Options struct {
 	Databases int // number of databases
-	MaxValue  int // limit of a value in bytes, at most 2 GiB
+	MaxValue  int // limit of a value in bytes, at most MostValueBytes
 }
 
 // Store is a data set: a number of databases over slabs that they share. A
@@ -64,7 +68,7 @@ func New(o Options) *Store {
 		o.MaxValue = MaxValueBytes
 	}
 	now := time.Now().UnixMilli()
-	s := &Store{a: newArena(), seed: maphash.MakeSeed(), origin: now, max: o.MaxValue, limits: DefaultLimits}
+	s := &Store{a: newArena(), seed: maphash.MakeSeed(), origin: now, max: min(o.MaxValue, MostValueBytes), limits: DefaultLimits}
 	s.access.set(now)
 	s.access.policy = AccessPolicy{LogFactor: 10, DecayTime: 1}
 	s.dbs = make([]*DB, o.Databases)
@@ -75,7 +79,7 @@ func New(o Options) *Store {
 }
 
 // SetMaxValue changes the limit of a value, in bytes (proto-max-bulk-len).
-func (s *Store) SetMaxValue(n int) { s.max = n }
+func (s *Store) SetMaxValue(n int) { s.max = min(n, MostValueBytes) }
 
 // MaxValue returns that limit.
 func (s *Store) MaxValue() int { return s.max }
