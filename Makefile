@@ -51,6 +51,10 @@ bench: ## Measure the node against redis-server, in turn, as ratios
 bench-repl: ## Measure full syncs, pauses, AOF and lag against redis-server, as ratios
 	hack/bench.sh -replication
 
+.PHONY: soak
+soak: ## Run the long forms of the tests, for hours; the report is kept in docs/reports
+	hack/soak.sh
+
 .PHONY: demo
 demo: ## Show it all on a fresh Debian machine: cluster, tree, a killed master, nothing lost
 	hack/demo.sh

@@ -8,7 +8,7 @@ command -v go >/dev/null || die "Go is not installed: https://go.dev/doc/install
 
 # alone are packages whose processes want the machine for themselves: each is a
 # step of its own.
-alone='/hack/(hazard|safety|mixed)$'
+alone='/(hack/(hazard|safety|mixed)|node/aof/crash)$'
 unit_tests() { go test -timeout 15m $(go list ./... | grep -vE "$alone"); }
 
 step "Debian packages" install_packages redis-server redis-tools iproute2
@@ -19,5 +19,7 @@ step "lint and walls" hack/lint.sh
 step "unit, differential and API tests" unit_tests
 step "the hazard, by processes" go test -count=1 -timeout 15m -parallel 5 ./hack/hazard
 step "the safety protocol's sequences, by processes" go test -count=1 -timeout 10m ./hack/safety
+step "mixed trees of nodes and redis-servers" go test -count=1 -timeout 15m ./hack/mixed
+step "killed at random moments, by processes" go test -count=1 -timeout 10m ./node/aof/crash -rounds 50
 step "fuzzing, 30 s each" hack/fuzz.sh 30s
 report_steps
