@@ -165,7 +165,7 @@ func (m *Machine) snapshotLoaded(e SnapshotLoaded) {
 		return
 	}
 	if m.up.transfer.mark != nil {
-		m.sendAck() // the master withholds the stream until then
+		m.ack() // the master withholds the stream until then, whatever else it knows
 	}
 	m.do(Follow{Link: m.up.link, DB: m.up.db, Data: early})
 }

@@ -124,14 +124,19 @@ func (m *Machine) follow(e SetMaster, thawed bool) {
 func (m *Machine) unsetMaster(e UnsetMaster) {
 	m.frozen = false
 	was := m.role
+	// A managed node's data set that holds local writes is not what its position
+	// says; nor is one whose link was given up for a stream that could not be
+	// followed.
+	sound := !m.cfg.Managed || !m.facts.Tainted
 	switch {
 	case was == Master && (e.Replid == "" || sameID(e.Replid, m.history.Replid)):
 		return
 	case was == Replica:
+		sound = sound && m.up.cached
 		m.leave()
 		m.discardCached()
 	}
-	m.promote(e.Replid)
+	m.promote(e.Replid, sound)
 	m.up = upstream{link: m.up.link, lastIO: m.up.lastIO}
 	m.role = Master
 	m.down.emptySince = m.now()
@@ -145,12 +150,13 @@ func (m *Machine) unsetMaster(e UnsetMaster) {
 
 // promote begins the node's own history. Its replicas are let go, to learn of
 // it as they come back; the stream says SELECT anew, since they may have come
-// from elsewhere.
-func (m *Machine) promote(replid string) {
+// from elsewhere. Where the data set is not a sound copy of the old history, the
+// new one has no past: who resumed from there would hold something else.
+func (m *Machine) promote(replid string, sound bool) {
 	if replid == "" {
 		replid = m.newID()
 	}
-	if m.cfg.Managed && m.history.Blank {
+	if !sound || m.cfg.Managed && m.history.Blank {
 		m.history.Forget(replid)
 		m.history.Blank = false
 	} else {
@@ -339,8 +345,10 @@ func (m *Machine) upstreamTick() {
 // sendAck tells the master how far the stream was applied.
 func (m *Machine) sendAck() {
 	if m.role == Replica && m.up.state == linkStreaming && !m.up.legacy {
-		m.send(command("REPLCONF", "ACK", fmt.Sprint(m.history.Offset)))
+		m.ack()
 	}
 }
+
+func (m *Machine) ack() { m.send(command("REPLCONF", "ACK", fmt.Sprint(m.history.Offset))) }
 
 func (m *Machine) send(data []byte) { m.do(Send{Link: m.up.link, Data: data}) }
