@@ -90,11 +90,17 @@ func (l *load) end(mayBeDeposed bool) error {
 // on.
 func (l *load) await(batches int64) error {
 	goal := l.batches.Load() + batches
-	return servers.Await("the load goes on", patience, func() (bool, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.batches.Load() >= goal || l.err != nil, l.err
+	err := servers.Await("the load goes on", patience, func() (bool, error) {
+		return l.batches.Load() >= goal || l.failure() != nil, nil
 	})
+	return errors.Join(err, l.failure())
+}
+
+// failure is what has stopped a client so far.
+func (l *load) failure() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 func (l *load) write(conn *redisclient.Conn, r *rand.Rand) error {

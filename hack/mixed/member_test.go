@@ -84,7 +84,7 @@ func freePort(t *testing.T) int {
 func (m *member) file(name string) string { return filepath.Join(m.dir, name) }
 
 // start runs the member as a replica of master, as the top if that is nil, and
-// waits until it answers.
+// waits until it serves.
 func (m *member) start(master *member) error {
 	config := m.config
 	if master != nil {
@@ -96,7 +96,10 @@ func (m *member) start(master *member) error {
 	if err := m.server.Start(); err != nil {
 		return err
 	}
-	return m.server.Up()
+	return servers.Await(m.name+" serves", patience, func() (bool, error) {
+		_, err := m.do("PING") // an error while it loads
+		return err == nil, err
+	})
 }
 
 // kill ends the process as a crash does.

@@ -177,14 +177,13 @@ func compare(t *testing.T, tb *table, seed uint64, s shape, arrangements [][]kin
 	}
 }
 
-// limits are low, so that both encodings of every type occur, and so that both
-// kinds of syncs are long behind when the next event comes.
-const limits = `save ""
+// settings are low, so that both encodings of every type occur; what else is set
+// belongs to the comparison (doc.go).
+const settings = `save ""
 enable-debug-command yes
 repl-diskless-sync-delay 0
 repl-ping-replica-period 3600
 repl-backlog-size 64mb
-repl-diskless-load swapdb
 hash-max-listpack-entries 32
 set-max-intset-entries 32
 zset-max-listpack-entries 32
@@ -194,7 +193,8 @@ list-max-listpack-size 16
 // show plays a script on a tree of its own and notes what it cost. The logs of
 // one that fails are shown.
 func show(t *testing.T, tb *table, seed uint64, s shape, kinds []kind, events []event) (outcome, error) {
-	config := limits + "repl-diskless-sync " + []string{"yes", "no"}[seed%2] + "\n"
+	config := settings + "repl-diskless-sync " + []string{"yes", "no"}[seed%2] +
+		"\nrepl-diskless-load " + []string{"swapdb", "disabled"}[seed/2%2] + "\n"
 	tr := newTree(t, kinds, s.parents, config)
 	o, err := perform(tr, seed, events, func(i int, cost syncs) {
 		t.Logf("event %d: %v: %d full, %d partial", i, events[i], cost.full, cost.partial)

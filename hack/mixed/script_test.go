@@ -30,26 +30,27 @@ const (
 	succeedAndLose act = "is killed, succeeded, and follows without its data"
 )
 
-// acts are all of them: how often they are drawn, and to whom they can happen.
+// acts are all of them: how often each is in a script, and to whom it can happen.
+// In every tree of more than one there is such a member.
 var acts = []struct {
-	act    act
-	weight int
-	who    func(parents []int, i int) bool
+	act   act
+	times int
+	who   func(parents []int, i int) bool
 }{
-	{cutMaster, 5, isReplica},
-	{cutReplicas, 3, hasReplicas},
-	{cutAll, 2, isTop},
-	{stray, 3, isReplica},
-	{stall, 2, func([]int, int) bool { return true }},
-	{crash, 3, func(parents []int, i int) bool { return !hasReplicas(parents, i) }},
-	{restart, 4, func([]int, int) bool { return true }},
-	{kill, 3, func([]int, int) bool { return true }},
-	{lose, 2, isReplica},
+	{cutMaster, 2, isReplica},
+	{cutReplicas, 1, hasReplicas},
+	{cutAll, 1, isTop},
+	{stray, 1, isReplica},
+	{stall, 1, func([]int, int) bool { return true }},
+	{crash, 1, func(parents []int, i int) bool { return !hasReplicas(parents, i) }},
+	{restart, 2, func([]int, int) bool { return true }},
+	{kill, 1, func([]int, int) bool { return true }},
+	{lose, 1, isReplica},
 	{wipe, 1, isTop},
-	{move, 4, isReplica},
-	{switchover, 4, isTop},
-	{failover, 3, isTop},
-	{succeed, 3, isTop},
+	{move, 2, isReplica},
+	{switchover, 2, isTop},
+	{failover, 1, isTop},
+	{succeed, 2, isTop},
 	{succeedAndLose, 1, isTop},
 }
 
@@ -67,38 +68,35 @@ type event struct {
 
 func (e event) String() string { return fmt.Sprintf("%d %s; the tree is %v", e.who, e.act, e.parents) }
 
-// eventsPerRound is how many events a round has, each with a load around it.
-const eventsPerRound = 2
+// A script has ten rounds of two events, each event with a load around it.
+const (
+	roundsPerScript = 10
+	eventsPerRound  = 2
+)
 
-// roundsPerScript is how many rounds a script has.
-const roundsPerScript = 10
-
-// script draws the events of a run from a seed. It looks at nothing but the
-// shape, so that every arrangement of kinds plays the same.
+// script draws the order of the acts and to whom they happen from a seed. It
+// looks at nothing but the shape, so that every arrangement of kinds plays the
+// same.
 func script(seed uint64, parents []int) []event {
 	r := rand.New(rand.NewPCG(seed, uint64(len(parents))))
+	var order []int
+	for i, a := range acts {
+		order = append(order, slices.Repeat([]int{i}, a.times)...)
+	}
+	r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	var events []event
-	for len(events) < roundsPerScript*eventsPerRound {
-		e := draw(r, parents)
-		events = append(events, e)
-		parents = e.parents
+	for _, i := range order {
+		e := draw(r, acts[i].act, acts[i].who, parents)
+		events, parents = append(events, e), e.parents
 	}
 	return events
 }
 
-// draw makes an event that can happen to a tree.
-func draw(r *rand.Rand, parents []int) event {
-	weights := 0
-	for _, a := range acts {
-		weights += a.weight
-	}
+// draw makes an event that can happen to a tree out of an act.
+func draw(r *rand.Rand, what act, who func([]int, int) bool, parents []int) event {
 	for {
-		at, i := r.IntN(weights), 0
-		for ; at >= acts[i].weight; i++ {
-			at -= acts[i].weight
-		}
-		e := event{act: acts[i].act, who: r.IntN(len(parents)), parents: slices.Clone(parents)}
-		if acts[i].who(parents, e.who) && e.reshape(r) {
+		e := event{act: what, who: r.IntN(len(parents)), parents: slices.Clone(parents)}
+		if who(parents, e.who) && e.reshape(r) {
 			return e
 		}
 	}
