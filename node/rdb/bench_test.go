@@ -70,3 +70,14 @@ func benchmarkLoad(b *testing.B, items func(n int) []Item) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
 }
+
+// BenchmarkCompress packs a text of 150 bytes, of which a third is noise.
+func BenchmarkCompress(b *testing.B) {
+	text := []byte(`{"id":000000012345,"state":"active","token":"` + noise(48) + `","owner":"user-000000001763","visits":00000000000012345}`)
+	var c lzfCompressor
+	var dst []byte
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		dst, _ = c.compress(dst[:0], text, len(text)-compressSaves)
+	}
+}

@@ -55,11 +55,12 @@ func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok boo
 	begin := len(dst)
 	literals, i := 0, 0 // the first byte not written yet, and the next to look at
 	for i+2 < len(text) {
-		h := lzfHash(text[i:])
-		at := int(int64(c.seen[h]) - int64(base))
-		c.seen[h] = base + uint32(i)
+		three := lzfThree(text, i)
+		seen := &c.seen[lzfHash(three)]
+		at := int(int64(*seen) - int64(base))
+		*seen = base + uint32(i)
 		distance := i - at
-		if at <= 0 || distance > lzfMostDistance || !sameThree(text[at:], text[i:]) {
+		if at <= 0 || distance > lzfMostDistance || lzfThree(text, at) != three {
 			i++
 			continue
 		}
@@ -78,8 +79,8 @@ func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok boo
 		if i+2 >= len(text) {
 			break
 		}
-		c.seen[lzfHash(text[i-2:])] = base + uint32(i-2)
-		c.seen[lzfHash(text[i-1:])] = base + uint32(i-1)
+		c.seen[lzfHash(lzfThree(text, i-2))] = base + uint32(i-2)
+		c.seen[lzfHash(lzfThree(text, i-1))] = base + uint32(i-1)
 	}
 	if len(dst)-begin+literalsSize(i-literals)+3 > most {
 		return dst, false
@@ -91,12 +92,13 @@ func (c *lzfCompressor) compress(dst, text []byte, most int) (out []byte, ok boo
 // the next one belongs to.
 func literalsSize(n int) int { return n + n/lzfMostLiterals + 1 }
 
-func lzfHash(p []byte) uint16 {
-	three := uint32(p[0])<<16 | uint32(p[1])<<8 | uint32(p[2])
-	return uint16(three>>8 - three*5)
+// lzfThree are the three bytes at i, in one number.
+func lzfThree(text []byte, i int) uint32 {
+	p := text[i : i+3 : i+3]
+	return uint32(p[0])<<16 | uint32(p[1])<<8 | uint32(p[2])
 }
 
-func sameThree(a, b []byte) bool { return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] }
+func lzfHash(three uint32) uint16 { return uint16(three>>8 - three*5) }
 
 // matchLength counts equal bytes; b is the later of the two stretches. Near the
 // end it stops two bytes early or, by a quirk of Redis's that is kept, with 17 or
