@@ -29,20 +29,23 @@ import (
 	"time"
 )
 
-// files are what the node has to pass, the longest first.
+// files are what the node has to pass, the longest first. Not among them is
+// integration/aof-race, which the suite itself does not run: redis-server fails
+// it, too, for the suite removes the file before the second server reads it.
 var files = []string{
-	"integration/replication", "integration/replication-psync", "integration/replication-4",
-	"integration/psync2-reg", "integration/psync2-pingoff", "integration/psync2", "integration/psync2-master-restart",
-	"integration/replication-2", "integration/replication-3", "integration/replication-buffer",
-	"integration/block-repl", "integration/failover",
-	"integration/aof", "integration/aof-multi-part", "integration/aof-race", "integration/rdb", "integration/shutdown",
-	"unit/wait", "unit/aofrw", "unit/expire", "unit/dump",
-	"unit/type/list-3", "unit/type/zset", "unit/type/list", "unit/type/list-2", "unit/type/set", "unit/type/hash",
-	"unit/type/string", "unit/type/incr",
+	"integration/replication", "integration/replication-psync", "integration/psync2",
+	"integration/aof-multi-part", "unit/type/list-3", "integration/replication-4", "integration/replication-buffer",
+	"integration/rdb", "integration/aof", "unit/aofrw", "integration/block-repl", "integration/psync2-reg",
+	"integration/psync2-pingoff", "unit/expire", "unit/type/list", "unit/type/zset", "unit/type/list-2",
+	"integration/replication-3", "integration/shutdown", "integration/psync2-master-restart", "integration/replication-2",
+	"unit/type/string", "integration/failover", "unit/type/set", "unit/type/hash", "unit/wait", "unit/dump", "unit/type/incr",
 }
 
 // fileLimit bounds one file of the suite.
 const fileLimit = 15 * time.Minute
+
+// portsPerLane keeps files that run beside each other apart.
+const portsPerLane = 2000
 
 //go:embed exceptions.txt
 var exceptionsText string
@@ -52,14 +55,15 @@ func main() {
 	node := flag.String("node", "bin/node", "the node's binary")
 	logs := flag.String("logs", ".work/conformance/logs", "where to keep what the suite prints")
 	width := flag.Int("parallel", 2, "how many files run beside each other")
+	port := flag.Int("port", 21111, "the first port that the suite may use, of two thousand for each file")
 	flag.Parse()
-	if err := run(*suite, *node, *logs, *width, flag.Args()); err != nil {
+	if err := run(*suite, *node, *logs, *width, *port, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(suite, node, logs string, width int, wanted []string) error {
+func run(suite, node, logs string, width, port int, wanted []string) error {
 	listed, err := parseExceptions(exceptionsText)
 	if err != nil {
 		return err
@@ -93,7 +97,7 @@ func run(suite, node, logs string, width int, wanted []string) error {
 				queue = queue[1:]
 				mu.Unlock()
 				began := time.Now()
-				o, err := runFile(dir, logs, file, lane, listed.skipped(file))
+				o, err := runFile(dir, logs, file, port+portsPerLane*lane, listed.skipped(file))
 				mu.Lock()
 				results[file] = o
 				found := judge(file, o, listed, err)
@@ -166,8 +170,8 @@ type outcome struct {
 	broken         string // why the file did not run to its end; "" if it did
 }
 
-// runFile runs one file in a folder that lay has made, with ports of its own.
-func runFile(dir, logs, file string, lane int, skip []string) (outcome, error) {
+// runFile runs one file in a folder that lay has made, with ports from port on.
+func runFile(dir, logs, file string, port int, skip []string) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), fileLimit)
 	defer cancel()
 	log, err := os.Create(filepath.Join(logs, strings.ReplaceAll(file, "/", "-")+".log"))
@@ -175,10 +179,9 @@ func runFile(dir, logs, file string, lane int, skip []string) (outcome, error) {
 		return outcome{}, err
 	}
 	defer log.Close()
-	const portsPerLane = 2000
 	args := []string{
-		"tests/test_helper.tcl", "--single", file, "--clients", "1", "--durable", "--timeout", "300",
-		"--baseport", strconv.Itoa(21111 + portsPerLane*lane), "--portcount", strconv.Itoa(portsPerLane),
+		"tests/test_helper.tcl", "--single", file, "--clients", "1", "--durable", "--timeout", "600",
+		"--baseport", strconv.Itoa(port), "--portcount", strconv.Itoa(portsPerLane),
 	}
 	for _, name := range skip {
 		args = append(args, "--skiptest", name)
