@@ -275,6 +275,13 @@ func TestOp(t *testing.T) {
 		BITOP AND l a
 		TYPE l
 		GET l
+		SET same 1234 EX 100
+		BITOP AND same b a
+		GET same
+		OBJECT ENCODING same
+		TTL same
+		BITOP AND same nope a
+		GET same
 		SETRANGE long 1000 xyz
 		SETRANGE long2 700 abc
 		BITOP NOT long2 long2

@@ -46,7 +46,14 @@ func find(b []byte, from, to int, one bool) int {
 	if c := (b[at] ^ byte(flip)) & (0xff >> (from & 7)); c != 0 {
 		return within(at*8+bits.LeadingZeros8(c), to)
 	}
-	for at++; at+8 <= end; at += 8 {
+	word := binary.LittleEndian.Uint64
+	for at++; at+32 <= end; at += 32 {
+		four := b[at : at+32]
+		if (word(four)^flip)|(word(four[8:])^flip)|(word(four[16:])^flip)|(word(four[24:])^flip) != 0 {
+			break
+		}
+	}
+	for ; at+8 <= end; at += 8 {
 		if w := binary.BigEndian.Uint64(b[at:]) ^ flip; w != 0 {
 			return within(at*8+bits.LeadingZeros64(w), to)
 		}

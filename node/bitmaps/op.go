@@ -7,6 +7,7 @@ import (
 	"bytes"
 
 	"github.com/espalier-io/espalier/node/command"
+	"github.com/espalier-io/espalier/node/store"
 )
 
 // operation is one of BITOP's.
@@ -62,30 +63,35 @@ func bitOp(ctx *command.Context) {
 		ctx.Error(command.ErrStringTooLong)
 		return
 	}
-	combine(ctx, op, dest, sources, there, size)
+	if !combine(ctx, op, dest, sources, there, size) {
+		return
+	}
 	ctx.Modified(command.EventString, "set", dest)
 	ctx.Reply.Int(int64(size))
 }
 
 // combine computes the result where it is to lie, without a copy of any operand:
-// a destination that is a source, too, is changed in its place.
-func combine(ctx *command.Context, op operation, dest []byte, sources [][]byte, there []bool, size int) {
+// a destination that is a source, too, or as long as the result is changed in its
+// place. ok is false where it cannot be stored, which is answered.
+func combine(ctx *command.Context, op operation, dest []byte, sources [][]byte, there []bool, size int) (ok bool) {
 	own := 0 // how often the destination is a source
 	for i, key := range sources {
 		if there[i] && bytes.Equal(key, dest) {
 			own++
 		}
 	}
-	if own == 0 {
+	if own == 0 && !holdsText(ctx, dest, size) {
 		ctx.DB.Delete(dest)
 	}
-	result, _ := ctx.DB.Grow(dest, size)
-	if own > 0 && ctx.DB.Persist(dest) {
-		result, _ = ctx.DB.Grow(dest, size) // it may have moved
+	ctx.DB.Persist(dest)
+	result, err := ctx.DB.Grow(dest, size)
+	if err != nil {
+		ctx.Error(command.ErrStringTooLong) // the key is
+		return false
 	}
 	begun := own > 0
-	if op == opXor && own%2 == 0 {
-		clear(result) // it cancels itself out, or is empty yet
+	if op == opXor && begun && own%2 == 0 {
+		clear(result) // it cancels itself out
 	}
 	for i, key := range sources {
 		if there[i] && bytes.Equal(key, dest) {
@@ -97,7 +103,7 @@ func combine(ctx *command.Context, op operation, dest []byte, sources [][]byte, 
 			operand = v.Bytes()
 		}
 		if !begun {
-			copy(result, operand)
+			clear(result[copy(result, operand):])
 			begun = true
 			continue
 		}
@@ -113,4 +119,11 @@ func combine(ctx *command.Context, op operation, dest []byte, sources [][]byte, 
 	if op == opNot {
 		not(result)
 	}
+	return true
+}
+
+// holdsText tells whether a string of this size is under a key, expired or not.
+func holdsText(ctx *command.Context, key []byte, size int) bool {
+	v, there := ctx.DB.Peek(key)
+	return there && v.Type() == store.TypeString && v.Len() == size
 }

@@ -26,7 +26,6 @@ func pfAdd(ctx *command.Context) {
 	}
 	switch {
 	case !ok:
-		ctx.Error(errCorrupted)
 	case changes == 0:
 		ctx.Reply.Int(0)
 	default:
@@ -54,8 +53,10 @@ func addInPlace(ctx *command.Context, key []byte, elements [][]byte) (changes in
 	return changes
 }
 
-// addToCopy adds to a sparse sketch, or to a new one where old is nil.
+// addToCopy adds to a sparse sketch, or to a new one where old is nil. ok is false
+// where that cannot be done, which is answered.
 func addToCopy(ctx *command.Context, key []byte, old sketch, elements [][]byte) (changes int, ok bool) {
+	ok = true
 	buffer := copies.Get().(*sketch)
 	defer copies.Put(buffer)
 	s := append((*buffer)[:0], old...)
@@ -69,13 +70,14 @@ func addToCopy(ctx *command.Context, key []byte, old sketch, elements [][]byte) 
 		if s, changed, ok = s.add(e, limit); changed {
 			changes++
 		} else if !ok {
+			ctx.Error(errCorrupted)
 			return 0, false
 		}
 	}
-	*buffer = s
+	keep(buffer, s)
 	if changes > 0 {
 		s.invalidate()
-		put(ctx, key, s)
+		ok = put(ctx, key, s)
 	}
-	return changes, true
+	return changes, ok
 }

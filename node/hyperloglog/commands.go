@@ -69,17 +69,28 @@ func sketchOf(ctx *command.Context, v store.Value) (s sketch, ok bool) {
 // copies are buffers for the copies that are changed.
 var copies = sync.Pool{New: func() any { return new(sketch) }}
 
-// put writes a HyperLogLog back in place of what is there. Its time to live
-// stays.
-func put(ctx *command.Context, key []byte, s sketch) {
-	if v, there := ctx.DB.Peek(key); there && v.Len() > len(s) {
-		if _, err := ctx.DB.SetText(key, s, true); err != nil {
-			panic(err) // it is shorter than what was there
-		}
+// keep leaves a copy's memory to the next one, unless a client has blown it up.
+func keep(buffer *sketch, s sketch) {
+	if cap(s) <= 4*denseSize {
+		*buffer = s
 	}
-	b, err := ctx.DB.Grow(key, len(s)) // the encoding is raw, as Redis has it
+}
+
+// put writes a HyperLogLog back in place of what is there. Its time to live
+// stays. ok is false where that cannot be done, which is answered.
+func put(ctx *command.Context, key []byte, s sketch) (ok bool) {
+	var err error
+	if v, there := ctx.DB.Peek(key); there && v.Len() > len(s) {
+		_, err = ctx.DB.SetText(key, s, true)
+	}
+	var b []byte
+	if err == nil {
+		b, err = ctx.DB.Grow(key, len(s)) // the encoding is raw, as Redis has it
+	}
 	if err != nil {
-		panic(err) // it is shorter than any limit
+		ctx.Error(command.ErrStringTooLong) // the key is: sketches are short
+		return false
 	}
 	copy(b, s)
+	return true
 }

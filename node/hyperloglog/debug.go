@@ -52,7 +52,9 @@ func makeDense(ctx *command.Context, key []byte, s sketch) (_ sketch, ok bool) {
 		ctx.Error(errCorrupted)
 		return nil, false
 	}
-	put(ctx, key, d)
+	if !put(ctx, key, d) {
+		return nil, false
+	}
 	ctx.Changed(1)
 	return d, true
 }

@@ -42,9 +42,11 @@ func pfMerge(ctx *command.Context) {
 			s.setDense(register, rank)
 		}
 	}
-	*buffer = s
+	keep(buffer, s)
 	s.invalidate()
-	put(ctx, key, s)
+	if !put(ctx, key, s) {
+		return
+	}
 	ctx.Modified(command.EventString, "pfadd", key)
 	ctx.Reply.OK()
 }

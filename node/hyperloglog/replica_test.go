@@ -49,7 +49,7 @@ func TestCountIsNoLocalWrite(t *testing.T) {
 	node := difftest.StartNode(t, families, "--enable-debug-command", "yes", "--hz", "500")
 	for _, argv := range [][]string{
 		{"PFADD", "h", "a", "b", "c"},
-		{"PEXPIRE", "h", "100"},
+		{"PEXPIRE", "h", "1000"},
 		{"REPLICAOF", "127.0.0.1", "1"},
 	} {
 		if v := node.Do(t, argv...); v.Err() != nil {
@@ -59,7 +59,7 @@ func TestCountIsNoLocalWrite(t *testing.T) {
 	if v := node.Do(t, "PFCOUNT", "h"); v.Int != 3 {
 		t.Fatalf("PFCOUNT is answered %s before the key expires", v.Text())
 	}
-	node.Do(t, "DEBUG", "SLEEP", "0.15")
+	node.Do(t, "DEBUG", "SLEEP", "1.05")
 	if v := node.Do(t, "PFCOUNT", "h"); v.Int != 0 {
 		t.Errorf("PFCOUNT counts an expired key: %s", v.Text())
 	}
