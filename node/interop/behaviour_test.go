@@ -176,12 +176,12 @@ func TestWhatCannotBeHeldIsRefused(t *testing.T) {
 	t.Run("in the snapshot", func(t *testing.T) {
 		t.Parallel()
 		master, replica := start(t, aRedis, "master"), start(t, aNode, "replica")
-		master.do("RPUSH", "mylist", "a")
+		master.do("XADD", "mystream", "1-1", "field", "value")
 		oldData(replica)
 		before := replica.digest()
 		replica.follow(master.addr())
 		replica.awaitLog("Failed trying to load the MASTER synchronization DB")
-		if reason := replica.info("replication")["master_link_reason"]; !strings.Contains(reason, "mylist") || !strings.Contains(reason, "list") {
+		if reason := replica.info("replication")["master_link_reason"]; !strings.Contains(reason, "mystream") || !strings.Contains(reason, "a stream") {
 			t.Errorf("the reason is told as %q", reason)
 		}
 		if got := replica.digest(); got != before {
@@ -195,16 +195,16 @@ func TestWhatCannotBeHeldIsRefused(t *testing.T) {
 		replica.follow(master.addr())
 		awaitSame(t, master, replica)
 		master.do("SET", "before", "1")
-		master.do("RPUSH", "mylist", "a")
+		master.do("XADD", "mystream", "1-1", "field", "value")
 		master.do("SET", "after", "1")
-		replica.awaitLog("Can't apply the master's command 'RPUSH' with 'mylist'")
+		replica.awaitLog("Can't apply the master's command 'XADD' with 'mystream'")
 		if replica.do("GET", "before").IsNull() || !replica.do("GET", "after").IsNull() {
 			t.Error("the replica did not stop where it could not go on")
 		}
 		replica.await("the reason to be told", func() bool {
-			return strings.Contains(replica.info("replication")["master_link_reason"], "mylist")
+			return strings.Contains(replica.info("replication")["master_link_reason"], "mystream")
 		})
-		master.do("DEL", "mylist")
+		master.do("DEL", "mystream")
 		awaitSame(t, master, replica)
 	})
 }

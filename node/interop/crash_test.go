@@ -174,7 +174,7 @@ func TestDamagedSnapshot(t *testing.T) {
 			if got := replica.digest(); got != before {
 				t.Errorf("the replica holds %s, before it held %s", got, before)
 			}
-			if reason := replica.info("replication")["master_link_reason"]; !strings.Contains(reason, "checksum") {
+			if reason := replica.info("replication")["master_link_reason"]; !strings.Contains(reason, "CRC") {
 				t.Errorf("the reason is told as %q", reason)
 			}
 		})
