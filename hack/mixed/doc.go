@@ -8,10 +8,11 @@
 // members have to hold the same data, by DEBUG DIGEST.
 //
 // A run is a script of ten rounds, with every kind of event in an order and with
-// victims drawn from a seed (script_test.go), played (play_test.go) on a tree of processes (tree_test.go, member_test.go) under a
-// load (load_test.go). The same script is played on a tree of redis-servers
-// only, and no event may cost the mixed tree more full resyncs than it cost
-// that one (mixed_test.go).
+// victims drawn from a seed (script_test.go), played (play_test.go) on a tree of
+// processes (tree_test.go, member_test.go) under a load (load_test.go,
+// commands_test.go). The same script is played on a tree of redis-servers only,
+// and no event may cost the mixed tree more full resyncs than it cost that one
+// (mixed_test.go).
 //
 // # Why that comparison is not a matter of luck
 //

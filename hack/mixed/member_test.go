@@ -4,7 +4,6 @@
 package mixed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -210,10 +209,24 @@ func (m *member) given() (syncs, error) {
 	return m.retired.plus(syncs{full, partial}), errors.Join(err1, err2)
 }
 
-// logTail are the last lines of the member's log.
-func (m *member) logTail(lines int) string {
-	all := bytes.Split(bytes.TrimSpace(m.server.Log()), []byte("\n"))
-	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n")))
+// mostLines bounds what is shown of a log.
+const mostLines = 60
+
+// logFrom are lines of the member's log: the first behind a moment, the last of
+// all if that is zero.
+func (m *member) logFrom(moment time.Time) string {
+	lines := strings.Split(strings.TrimSpace(string(m.server.Log())), "\n")
+	if moment.IsZero() {
+		return strings.Join(lines[max(0, len(lines)-mostLines):], "\n")
+	}
+	for i, line := range lines {
+		_, stamp, _ := strings.Cut(line, " ")
+		at, err := time.ParseInLocation("02 Jan 2006 15:04:05.000", stamp[:min(len(stamp), 24)], time.Local)
+		if err == nil && !at.Before(moment.Truncate(time.Millisecond)) {
+			return strings.Join(lines[i:min(len(lines), i+mostLines)], "\n")
+		}
+	}
+	return "(nothing)"
 }
 
 // patience bounds every wait.

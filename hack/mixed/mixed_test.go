@@ -144,7 +144,8 @@ func compare(t *testing.T, tb *table, seed uint64, s shape, arrangements [][]kin
 	events := script(seed, s.parents)
 	// Played by whoever asks first; the others wait for it.
 	redis := sync.OnceValues(func() (outcome, error) {
-		return show(t, tb, seed, s, arrangement(0, len(s.parents)), events)
+		_, o, err := show(t, tb, seed, s, arrangement(0, len(s.parents)), events)
+		return o, err
 	})
 	for _, kinds := range arrangements {
 		t.Run(nameOf(kinds), func(t *testing.T) {
@@ -155,7 +156,7 @@ func compare(t *testing.T, tb *table, seed uint64, s shape, arrangements [][]kin
 				}
 				return
 			}
-			got, err := show(t, tb, seed, s, kinds, events)
+			tr, got, err := show(t, tb, seed, s, kinds, events)
 			if err != nil {
 				t.Error(err)
 				return
@@ -171,6 +172,7 @@ func compare(t *testing.T, tb *table, seed uint64, s shape, arrangements [][]kin
 				if got.events[i].full > want.events[i].full {
 					t.Errorf("seed %d, event %d, %v: %d full resyncs, with redis-servers only %d",
 						seed, i, e, got.events[i].full, want.events[i].full)
+					t.Logf("the logs of the event:\n%s", tr.logs(got.began[i]))
 				}
 			}
 		})
@@ -192,7 +194,7 @@ list-max-listpack-size 16
 
 // show plays a script on a tree of its own and notes what it cost. The logs of
 // one that fails are shown.
-func show(t *testing.T, tb *table, seed uint64, s shape, kinds []kind, events []event) (outcome, error) {
+func show(t *testing.T, tb *table, seed uint64, s shape, kinds []kind, events []event) (*tree, outcome, error) {
 	config := settings + "repl-diskless-sync " + []string{"yes", "no"}[seed%2] +
 		"\nrepl-diskless-load " + []string{"swapdb", "disabled"}[seed/2%2] + "\n"
 	tr := newTree(t, kinds, s.parents, config)
@@ -201,13 +203,11 @@ func show(t *testing.T, tb *table, seed uint64, s shape, kinds []kind, events []
 	})
 	err = errors.Join(err, tr.sound())
 	if err != nil {
-		for _, m := range tr.members {
-			t.Logf("log of %s (port %d):\n%s", m.name, m.server.Port, m.logTail(60))
-		}
-		return o, fmt.Errorf("seed %d, %s of %s: %w", seed, s.name, nameOf(kinds), err)
+		t.Logf("the ends of all logs:\n%s", tr.logs(time.Time{}))
+		return tr, o, fmt.Errorf("seed %d, %s of %s: %w", seed, s.name, nameOf(kinds), err)
 	}
 	tb.add(row{seed: seed, shape: s.name, kinds: kinds, outcome: o})
-	return o, nil
+	return tr, o, nil
 }
 
 // row is a script played to its end.

@@ -217,15 +217,13 @@ func (r *run) switchover(e event) error {
 	return r.tree.members[e.who].tell("CLIENT", "UNPAUSE")
 }
 
-// crown makes the new top the master, lets it be written to, and points
-// whoever lives at its new parent.
+// crown makes the new top the master, points whoever lives at its new parent,
+// and only then lets the top be written to: a member that got those writes from
+// the top would be ahead of a new parent that has yet to find the top.
 func (r *run) crown(e event, dead int) error {
 	before := r.tree.parents
 	r.tree.parents = e.parents
 	if err := r.tree.top().tell("REPLICAOF", "NO", "ONE"); err != nil {
-		return err
-	}
-	if err := r.resume(); err != nil {
 		return err
 	}
 	for _, i := range r.tree.topDown()[1:] {
@@ -236,7 +234,7 @@ func (r *run) crown(e event, dead int) error {
 			return err
 		}
 	}
-	return nil
+	return r.resume()
 }
 
 func (r *run) failover(e event) error {
@@ -292,6 +290,7 @@ func (r *run) succession(e event, dump bool) error {
 type outcome struct {
 	first  syncs   // the growing of the tree
 	events []syncs // each event
+	began  []time.Time
 	took   time.Duration
 }
 
@@ -306,7 +305,7 @@ func (o outcome) sum() syncs {
 // perform grows the tree and plays the whole script on it; tell is called with
 // each event's cost.
 func perform(tr *tree, seed uint64, events []event, tell func(i int, cost syncs)) (o outcome, err error) {
-	began := time.Now()
+	start := time.Now()
 	r := &run{tree: tr, seed: seed << 20}
 	if err := tr.grow(); err != nil {
 		return o, err
@@ -324,6 +323,7 @@ func perform(tr *tree, seed uint64, events []event, tell func(i int, cost syncs)
 	}
 	o.first = before
 	for i, e := range events {
+		o.began = append(o.began, time.Now())
 		err := r.play(e)
 		if err == nil && (i+1)%eventsPerRound == 0 {
 			err = r.check()
@@ -339,7 +339,7 @@ func perform(tr *tree, seed uint64, events []event, tell func(i int, cost syncs)
 		tell(i, after.minus(before))
 		before = after
 	}
-	o.took = time.Since(began)
+	o.took = time.Since(start)
 	return o, nil
 }
 

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/espalier-io/espalier/hack/servers"
 )
@@ -58,6 +60,16 @@ func (tr *tree) sound() error {
 		}
 	}
 	return nil
+}
+
+// logs are lines of all members' logs: the first behind a moment, the last ones if
+// that is zero.
+func (tr *tree) logs(moment time.Time) string {
+	var b strings.Builder
+	for _, m := range tr.members {
+		fmt.Fprintf(&b, "%s (port %d):\n%s\n\n", m.name, m.server.Port, m.logFrom(moment))
+	}
+	return b.String()
 }
 
 // topOf is the place of the top.
