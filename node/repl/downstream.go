@@ -58,7 +58,6 @@ type peer struct {
 	since    int64
 	snapshot SnapshotID // the one it waits for or is sent
 	sockets  bool       // and that is written to it as it is made
-	start    int64      // offset at which it was cut
 	cursor   *Cursor    // holds the stream from there
 	onAck    bool       // the stream begins with its first acknowledgement
 	ready    bool       // and that came before the transfer was known to be done

@@ -75,7 +75,7 @@ func (m *Machine) join(p *peer, s *snapshot) bool {
 // of none; a relay can't add one, and its snapshot says what is selected.
 func (m *Machine) give(p *peer, s *snapshot) {
 	p.state = PeerWaitEnd
-	p.snapshot, p.sockets, p.start = s.id, s.sockets, s.start
+	p.snapshot, p.sockets = s.id, s.sockets
 	if !p.rdbOnly {
 		p.cursor = m.backlog.CursorAt(s.start + 1)
 	}

@@ -124,15 +124,15 @@ func (m *Machine) follow(e SetMaster, thawed bool) {
 func (m *Machine) unsetMaster(e UnsetMaster) {
 	m.frozen = false
 	was := m.role
-	// A managed node's data set that holds local writes is not what its position
-	// says; nor is one whose link was given up for a stream that could not be
-	// followed.
+	// A data set is not what its position says once the link was given up for a
+	// stream that could not be followed. A managed node marks the ones that it is
+	// true of; its operator goes by the mark, and so must its history.
 	sound := !m.cfg.Managed || !m.facts.Tainted
 	switch {
 	case was == Master && (e.Replid == "" || sameID(e.Replid, m.history.Replid)):
 		return
 	case was == Replica:
-		sound = sound && m.up.cached
+		sound = sound && (m.cfg.Managed || m.up.cached)
 		m.leave()
 		m.discardCached()
 	}

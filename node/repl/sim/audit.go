@@ -229,6 +229,9 @@ func (a *audit) installs(p *Process, d *dump) {
 		p.fail("gives up its data set for one that was not received whole and verified")
 		return
 	}
+	if p.m.Attached() > 0 {
+		p.fail("keeps replicas of a data set that it gives up")
+	}
 	grown := p.w.truth.contains(d.at, own)
 	switch legacy := p.link.wire.session.p.n.Old; {
 	case !legacy && (d.at.Replid != h.Replid || d.at.Offset != h.Offset):

@@ -230,7 +230,8 @@ func (c *course) settle() {
 	root.Write(0, c.command())
 	root.Write(2, c.command(), c.command())
 	c.comeTogether("after the last writes", 10)
-	if c.Stats.Installs != installs {
+	// Without PSYNC, a link that was half open until now can't be resumed.
+	if c.Stats.Installs != installs && !c.nodes[0].Old {
 		c.Fail("a whole data set was sent, although nothing was disturbed any more")
 	}
 }

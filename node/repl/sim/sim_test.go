@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", 1500, "how many worlds to run")
+	worlds = flag.Int("worlds", 1000, "how many worlds to run")
 	seed   = flag.Uint64("seed", 0, "run one world only, and tell all that happens in it")
 )
 
