@@ -34,11 +34,12 @@ import (
 // it, too, for the suite removes the file before the second server reads it.
 var files = []string{
 	"integration/replication", "integration/replication-psync", "integration/psync2",
-	"integration/aof-multi-part", "unit/type/list-3", "integration/replication-4", "integration/replication-buffer",
+	"integration/aof-multi-part", "unit/hyperloglog", "unit/type/list-3", "integration/replication-4", "integration/replication-buffer",
 	"integration/rdb", "integration/aof", "unit/aofrw", "integration/block-repl", "integration/psync2-reg",
 	"integration/psync2-pingoff", "unit/expire", "unit/type/list", "unit/type/zset", "unit/type/list-2",
 	"integration/replication-3", "integration/shutdown", "integration/psync2-master-restart", "integration/replication-2",
 	"unit/type/string", "integration/failover", "unit/type/set", "unit/type/hash", "unit/wait", "unit/dump", "unit/type/incr",
+	"unit/bitops", "unit/bitfield",
 }
 
 // fileLimit bounds one file of the suite.

@@ -113,6 +113,19 @@ func TestLimit(t *testing.T) {
 	`)
 }
 
+// TestTheStoresOwnLimit: what no entry could tell the length of is refused.
+func TestTheStoresOwnLimit(t *testing.T) {
+	node := difftest.StartNode(t, families, "--proto-max-bulk-len", "8gb")
+	for _, offset := range []string{"17179869184", "40000000000"} {
+		if v := node.Do(t, "SETBIT", "k", offset, "1"); v.Err() == nil {
+			t.Errorf("bit %s is set", offset)
+		}
+	}
+	if v := node.Do(t, "EXISTS", "k"); v.Int != 0 {
+		t.Error("a refused SETBIT leaves a key behind")
+	}
+}
+
 func TestCount(t *testing.T) {
 	difftest.Run(t, families, `
 		SET a foobar
