@@ -299,11 +299,11 @@ func (a *audit) cuts(p *Process, c repl.Cut) {
 }
 
 // broke: the stream could not be followed, so its position means nothing more.
-func (a *audit) broke(*Process) { a.resumable = false }
+func (a *audit) broke() { a.resumable = false }
 
 func (a *audit) froze(p *Process) {
 	h := p.m.History()
 	a.frozen, a.frozenAt, a.frozenSum = true, repl.Position{Replid: h.Replid, Offset: h.Offset}, p.data.sum
 }
 
-func (a *audit) thawed(*Process) { a.frozen = false }
+func (a *audit) thawed() { a.frozen = false }

@@ -44,7 +44,7 @@ func newCourse(seed uint64, all []shape) *course {
 		c.operator = &operator{c: c, lineage: make(map[string][]repl.Position), ranks: make(map[string]int)}
 	}
 	c.large = r.IntN(3) == 0
-	forgetful, old := r.IntN(3) == 0, c.operator == nil && !cfg.Protect && r.IntN(20) == 0
+	forgetful, old := r.IntN(3) == 0, c.operator == nil && !cfg.Protect && r.IntN(8) == 0
 	disks := r.IntN(3) // none, some, all
 	for i := range first {
 		c.AddNode(Node{Name: fmt.Sprintf("n%d", i), Config: cfg, Forgetful: forgetful, Old: old && i == 0,

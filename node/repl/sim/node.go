@@ -92,7 +92,7 @@ func (n *Node) Start() *Process {
 		if at, err = decodeDump(n.dump); err != nil {
 			w.Fail("%s: its own dump: %v", n.Name, err)
 		}
-		p.data, p.tainted = at.data.clone(), at.tainted
+		p.data, p.tainted = at.data.clone(), at.tainted && n.Config.Managed
 	}
 	if n.Config.Managed {
 		p.guard = guard.New(p.RunID, "")
@@ -408,12 +408,11 @@ func (p *Process) Grant(req controlapi.GrantRequest) (controlapi.State, *control
 	if refusal != nil {
 		return controlapi.State{}, refusal
 	}
-	p.audit.thawed(p)
+	p.audit.thawed()
 	switch move {
 	case guard.Lead:
 		p.w.Stats.Promotions++
 		p.w.truth.drawnBy[req.Replid] = p
-		p.tainted = false
 		p.step(repl.UnsetMaster{Replid: req.Replid})
 	case guard.Follow, guard.Replant:
 		g := repl.Grant{Replid: req.Replid}

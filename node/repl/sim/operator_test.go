@@ -137,15 +137,13 @@ func (o *operator) adopt(place int) {
 }
 
 // above is whom a place of the shape feeds from. The master may stand in any
-// place: its own children stay with it, and the root of the shape takes its place.
+// place: then the root of the shape feeds from it, and every way up still ends
+// there.
 func (o *operator) above(place int) *Node {
-	parent := o.shape[place]
-	if parent < 0 {
-		return o.master.n
+	if parent := o.shape[place]; parent >= 0 {
+		return o.c.nodes[parent]
 	}
-	// A parent that descends from this node once the master is lifted out would
-	// make a ring: the way up must reach the root, or the master.
-	return o.c.nodes[parent]
+	return o.master.n
 }
 
 // disturb is what the operator may be made to do.
@@ -154,9 +152,7 @@ func (o *operator) disturb(n *Node) {
 	case 0:
 		o.failover() // for no reason: a switchover
 	case 1, 2:
-		if len(o.shape) > 1 {
-			o.move()
-		}
+		o.move()
 	case 3:
 		if n.process != nil {
 			n.process.Taint()

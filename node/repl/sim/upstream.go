@@ -138,7 +138,7 @@ func (l *masterLink) receive(piece []byte) {
 		p.step(repl.Received{Link: l.id, Data: piece})
 	case p.w.fault(2000):
 		l.passOn()
-		p.audit.broke(p)
+		p.audit.broke()
 		p.step(repl.LinkLost{Link: l.id, Err: "Protocol error", Corrupt: true})
 	default:
 		l.stream.Write(piece)
@@ -269,13 +269,13 @@ func (l *masterLink) execute(argv [][]byte) bool {
 			return true
 		}
 	}
-	if p.w.fault(3000) {
+	if p.w.fault(2000) || len(run) > 1 && p.w.fault(300) {
 		if half := len(run) / 2; half > 0 {
 			p.data.applyAll(run[:half])
 			p.tainted = true
 		}
 		l.passOn()
-		p.audit.broke(p)
+		p.audit.broke()
 		p.take(repl.Unappliable{Link: l.id, Reason: "Can't apply the master's command"})
 		return false
 	}
