@@ -253,21 +253,32 @@ func (c *itemEncoder) convert(it *store.Item) *rdb.Item {
 }
 
 // saveDelay slows a dump down for tests (rdb-key-save-delay): a pause for each
-// key or, below zero, one microsecond for so many keys.
+// key or, below zero, one microsecond for so many keys. A timer is no finer than
+// a millisecond, so shorter pauses are saved up until they are worth one, and
+// what it overslept is taken off the next.
 type saveDelay struct {
 	delay time.Duration
 	keys  time.Duration
+	owed  time.Duration
 }
+
+// shortestPause is what is slept at once.
+const shortestPause = 2 * time.Millisecond
 
 func (d *saveDelay) afterKey() {
 	switch {
 	case d.delay > 0:
-		time.Sleep(d.delay)
+		d.owed += d.delay
 	case d.delay < 0:
 		d.keys++
 		if d.keys >= -d.delay/time.Microsecond {
 			d.keys = 0
-			time.Sleep(time.Microsecond)
+			d.owed += time.Microsecond
 		}
+	}
+	if d.owed >= shortestPause || d.delay >= shortestPause {
+		begin := time.Now()
+		time.Sleep(d.owed)
+		d.owed -= time.Since(begin)
 	}
 }
