@@ -5,6 +5,8 @@ package sim
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/espalier-io/espalier/node/repl"
@@ -115,6 +117,15 @@ func (s *session) close() {
 }
 
 func (s *session) send(p []byte) { s.wire.down.push(&raw{rest: bytes.Clone(p)}) }
+
+// inOrder lists the sessions in the order of their coming.
+func (p *Process) inOrder() []*session {
+	var list []*session
+	for _, id := range slices.Sorted(maps.Keys(p.sessions)) {
+		list = append(list, p.sessions[id])
+	}
+	return list
+}
 
 // performDownstream performs an effect on replicas of this node.
 func (p *Process) performDownstream(effect repl.Effect) {

@@ -200,7 +200,6 @@ func (f *flow) arrive() {
 	piece := f.moving
 	f.moving, f.busy = nil, false
 	switch {
-
 	case f.down && f.x.upShut:
 		f.x.link.late(piece)
 	case f.down:
