@@ -23,14 +23,15 @@
 //   - An event begins when the one before is over: every link is up, the whole
 //     tree is in one history, and a mark written at the top has passed every
 //     link. Nobody is cut in the middle of a sync that the event before began.
-//   - Who asks for a position that the asked one hasn't reached yet is given a
-//     full resync. So what moves members between parents, makes another one the
-//     top, or restarts one that others follow, happens at rest: the load has
-//     stopped, the top is paused for writes, by which it deletes no expired keys
-//     either, it sends no pings (their period is an hour), and all offsets are
-//     equal. Then positions differ only by what the event itself does. Cuts,
-//     stalls, crashes of leaves and FAILOVER, which pauses by itself, are under
-//     load: whoever asks then is behind the one asked.
+//   - Who asks for a position that the asked one hasn't reached yet, or names a
+//     history that the asked one hasn't heard of yet, is given a full resync. So
+//     what moves members between parents, makes another one the top, or restarts
+//     one that others follow, happens at rest: the load has stopped, the top is
+//     paused for writes, by which it deletes no expired keys either, it sends no
+//     pings (their period is an hour), and all offsets are equal. After a
+//     promotion one member after the other joins the new history, from the top
+//     down. Cuts, stalls, crashes of leaves and FAILOVER, which pauses by itself,
+//     are under load: whoever asks then is behind the one asked.
 //   - Where a full resync is due (a member comes back without its data), a write
 //     that the member and those below it cannot have is acknowledged first, so
 //     that it is due for all of them always.

@@ -217,20 +217,37 @@ func (r *run) switchover(e event) error {
 	return r.tree.members[e.who].tell("CLIENT", "UNPAUSE")
 }
 
-// crown makes the new top the master, points whoever lives at its new parent,
-// and only then lets the top be written to: a member that got those writes from
-// the top would be ahead of a new parent that has yet to find the top.
+// crown makes the new top the master, and points one after the other at its new
+// parent, from the top down: a member that has heard of the new history must
+// not ask a parent that hasn't. Who belongs below a dead one waits for that.
+// Only then is the top written to: a member that got those writes from it would
+// be ahead of a parent that has yet to find the top.
 func (r *run) crown(e event, dead int) error {
-	before := r.tree.parents
+	before, heir := r.tree.parents, r.tree.members[topOf(e.parents)]
 	r.tree.parents = e.parents
-	if err := r.tree.top().tell("REPLICAOF", "NO", "ONE"); err != nil {
+	if err := heir.tell("REPLICAOF", "NO", "ONE"); err != nil {
+		return err
+	}
+	info, err := heir.info("replication")
+	if err != nil {
 		return err
 	}
 	for _, i := range r.tree.topDown()[1:] {
-		if i == dead || before[i] == e.parents[i] {
+		if i == dead {
 			continue
 		}
-		if err := r.follow(i); err != nil {
+		if before[i] != e.parents[i] {
+			if err := r.follow(i); err != nil {
+				return err
+			}
+		}
+		if dead != none && below(e.parents, i, dead) {
+			continue
+		}
+		if err := servers.Await(r.tree.members[i].name+" joins", patience, func() (bool, error) {
+			err := r.tree.belongs(i, info["master_replid"], 0)
+			return err == nil, err
+		}); err != nil {
 			return err
 		}
 	}

@@ -134,22 +134,32 @@ func (tr *tree) stands(mark int64) (bool, error) {
 	if top["role"] != "master" {
 		return false, fmt.Errorf("%s is a %s", tr.top().name, top["role"])
 	}
-	for i, m := range tr.members {
-		info, err := m.info("replication")
-		if err != nil {
+	for i := range tr.members {
+		if err := tr.belongs(i, top["master_replid"], mark); err != nil {
 			return false, err
-		}
-		if p := tr.parent(i); p != nil && (info["master_port"] != strconv.Itoa(p.server.Port) || info["master_link_status"] != "up") {
-			return false, fmt.Errorf("%s's link to %s: port %s, %s", m.name, p.name, info["master_port"], info["master_link_status"])
-		}
-		if info["master_replid"] != top["master_replid"] {
-			return false, fmt.Errorf("%s is in history %s, the top in %s", m.name, info["master_replid"], top["master_replid"])
-		}
-		if at, err := strconv.ParseInt(info["master_repl_offset"], 10, 64); err != nil || at < mark {
-			return false, fmt.Errorf("%s is at %s, a mark at %d", m.name, info["master_repl_offset"], mark)
 		}
 	}
 	return true, nil
+}
+
+// belongs tells whether a member's link is as it should be, and the member in a
+// history at an offset or beyond it.
+func (tr *tree) belongs(i int, history string, mark int64) error {
+	m := tr.members[i]
+	info, err := m.info("replication")
+	if err != nil {
+		return err
+	}
+	if p := tr.parent(i); p != nil && (info["master_port"] != strconv.Itoa(p.server.Port) || info["master_link_status"] != "up") {
+		return fmt.Errorf("%s's link to %s: port %s, %s", m.name, p.name, info["master_port"], info["master_link_status"])
+	}
+	if info["master_replid"] != history {
+		return fmt.Errorf("%s is in history %s, not in %s", m.name, info["master_replid"], history)
+	}
+	if at, err := strconv.ParseInt(info["master_repl_offset"], 10, 64); err != nil || at < mark {
+		return fmt.Errorf("%s is at %s, a mark at %d", m.name, info["master_repl_offset"], mark)
+	}
+	return nil
 }
 
 // rest pauses the top and waits until all members stand where it stands. The
