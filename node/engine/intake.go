@@ -156,7 +156,7 @@ func (in *intake) load(r io.Reader) (err error) {
 	in.store = e.newStore()
 	in.keys = e.newLoadHandler(in.store, e.cfg.Current())
 	in.keys.dropExpired = false // that is the master's to say
-	if in.sum, err = rdb.Load(r, abortable{in.keys, in.l}, rdb.LoadOptions{}); err != nil {
+	if in.sum, err = rdb.Load(r, &abortable{loadHandler: in.keys, l: in.l}, rdb.LoadOptions{}); err != nil {
 		return err
 	}
 	behind, err := io.Copy(io.Discard, r)
@@ -169,13 +169,15 @@ func (in *intake) load(r io.Reader) (err error) {
 // abortable ends the loading when the link is given up meanwhile.
 type abortable struct {
 	*loadHandler
-	l *masterLink
+	l     *masterLink
+	turns courtesy
 }
 
-func (h abortable) Item(it *rdb.Item) error {
+func (h *abortable) Item(it *rdb.Item) error {
 	if h.l.closed.Load() {
 		return errLinkClosed
 	}
+	h.turns.worked(len(it.Key) + len(it.String) + len(it.Packed))
 	return h.loadHandler.Item(it)
 }
 

@@ -198,6 +198,7 @@ func (j *snapshotJob) write(dst io.Writer, next func(b *store.Batch, more *bool)
 	var (
 		batch store.Batch
 		pause = saveDelay{delay: cfg.RDBKeySaveDelay}
+		turns courtesy
 	)
 	defer release(&batch)
 	for more := true; more; {
@@ -205,9 +206,11 @@ func (j *snapshotJob) write(dst io.Writer, next func(b *store.Batch, more *bool)
 			return err
 		}
 		for i := range batch.Items {
-			if err := w.put(&batch.Items[i]); err != nil {
+			it := &batch.Items[i]
+			if err := w.put(it); err != nil {
 				return err
 			}
+			turns.worked(len(it.Key) + len(it.Value))
 			pause.afterKey()
 			if j.cancelled.Load() {
 				return errSnapshotCancelled
