@@ -220,11 +220,14 @@ func (r *run) switchover(e event) error {
 // crown makes the new top the master, and points one after the other at its new
 // parent, from the top down: a member that has heard of the new history must
 // not ask a parent that hasn't. Who belongs below a dead one waits for that.
-// Only then is the top written to: a member that got those writes from it would
-// be ahead of a parent that has yet to find the top.
+// Only then is the top written to, and its expired keys are deleted: a member that
+// got that from it would be ahead of a parent that has yet to find the top.
 func (r *run) crown(e event, dead int) error {
 	before, heir := r.tree.parents, r.tree.members[topOf(e.parents)]
 	r.tree.parents = e.parents
+	if err := heir.tell("CLIENT", "PAUSE", "600000", "WRITE"); err != nil {
+		return err
+	}
 	if err := heir.tell("REPLICAOF", "NO", "ONE"); err != nil {
 		return err
 	}
@@ -251,7 +254,7 @@ func (r *run) crown(e event, dead int) error {
 			return err
 		}
 	}
-	return r.resume()
+	return r.goOn()
 }
 
 func (r *run) failover(e event) error {
