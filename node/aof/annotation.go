@@ -29,11 +29,22 @@ type Position struct {
 // of its line up to there: a machine that crashes can leave a later page of a
 // write on the disk and zeros in an earlier one, within a value where nobody
 // else would notice.
+//
+// A writer whose data set stands nowhere any more says so before what it writes
+// from then on:
+//
+//	#EN
+//
+// Commands without a position behind that are no torn write.
 const (
-	fullMark  = "#EP:"
-	shortMark = "#EO:"
-	localMark = "local"
+	fullMark     = "#EP:"
+	shortMark    = "#EO:"
+	unplacedMark = "#EN"
+	localMark    = "local"
 )
+
+// AppendUnplaced appends the annotation that no positions follow.
+func AppendUnplaced(dst []byte) []byte { return append(dst, unplacedMark+"\r\n"...) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -181,6 +181,29 @@ func (d *Dir) OpenRead(name string) (File, int64, error) {
 	return f, size, nil
 }
 
+// Keep copies what a file holds from an offset on to a file of its own beside it,
+// and gives that one's name.
+func (d *Dir) Keep(name string, from int64) (kept string, err error) {
+	src, size, err := d.OpenRead(name)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
+	if _, err := io.CopyN(io.Discard, src, from); err != nil {
+		return "", failed(err, "Error reading the AOF file %s", name)
+	}
+	kept = fmt.Sprintf("%s.tail-%d", name, from)
+	dst, err := d.fs.Open(d.File(kept), os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err == nil {
+		_, err = io.CopyN(dst, src, size-from)
+		err = errors.Join(err, dst.Sync(), dst.Close(), d.fs.SyncDir(filepath.Dir(d.File(kept))))
+	}
+	if err != nil {
+		return "", failed(err, "Error writing the file %s", kept)
+	}
+	return kept, nil
+}
+
 // Cut shortens a file, for good.
 func (d *Dir) Cut(name string, size int64) error {
 	f, err := d.fs.Open(d.File(name), os.O_WRONLY)

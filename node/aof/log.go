@@ -59,6 +59,7 @@ type Log struct {
 	mark, released            int64
 
 	busy      bool // somebody writes to the file
+	turning   bool // and syncs it first, to go on with another one
 	syncing   bool // a sync in the background runs
 	postponed time.Time
 	total     int64
@@ -189,7 +190,7 @@ func (l *Log) settleSoon() {
 	target := l.appended
 	for l.written < target && !l.closed && l.writeErr == nil {
 		switch {
-		case l.turn != nil:
+		case l.turn != nil || l.turning:
 			return
 		case l.busy:
 			l.changed.Wait()
@@ -223,6 +224,7 @@ func (l *Log) work() {
 	mark := l.mark
 	l.buf, l.spare = l.spare[:0], nil
 	l.turn, l.at = nil, 0
+	l.turning = turn != nil
 	always := Policy(l.policy.Load()) == Always
 	if turn == nil {
 		at = len(buf)
@@ -250,7 +252,7 @@ func (l *Log) work() {
 	}
 
 	l.mu.Lock()
-	l.busy = false
+	l.busy, l.turning = false, false
 	l.files = files
 	l.written += int64(done)
 	l.total += int64(done)

@@ -4,6 +4,7 @@
 package aof
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -226,23 +227,79 @@ func (r *Reader) have(n int) (bool, error) {
 	return true, nil
 }
 
+// Tail is what follows the last position of a file.
+type Tail int
+
+// The tails.
+const (
+	// TailNone is nothing, or annotations.
+	TailNone Tail = iota
+	// TailUnplaced is whole commands of a writer that has said that it tells no
+	// positions any more.
+	TailUnplaced
+	// TailTorn is less than a write with its position: it lacks that, ends within a
+	// command or is damaged, as a write that did not come to its end leaves it.
+	TailTorn
+	// TailDamaged is damage with whole writes behind it. The position is the last
+	// one before the damage.
+	TailDamaged
+)
+
 // LastPosition reads to the end of a file and gives the last position in it,
-// the offset behind that, and whether anything but annotations follows it. A
-// file that ends within a command, or is damaged, is read that far.
-func LastPosition(r *Reader) (p Position, end int64, followed bool) {
+// the offset behind that, and what follows.
+func LastPosition(r *Reader) (p Position, end int64, tail Tail) {
 	var t Tracker
+	damaged, unplaced := false, false
 	for {
 		rec, err := r.Next()
-		if err != nil {
-			return p, end, followed || err != io.EOF
+		switch {
+		case err == io.EOF:
+			if damaged {
+				tail = TailTorn
+			}
+			return p, end, tail
+		case err == ErrTruncated:
+			return p, end, TailTorn
+		case err != nil:
+			if r.writtenBehind() {
+				return p, end, TailDamaged
+			}
+			return p, end, TailTorn
 		}
-		followed = followed || rec.Argv != nil
 		at, ok, err := t.See(rec)
 		switch {
 		case err != nil:
-			return p, end, true
+			damaged = true
+		case ok && damaged:
+			return p, end, TailDamaged
 		case ok:
-			p, end, followed = at, r.Offset(), false
+			p, end, tail, unplaced = at, r.Offset(), TailNone, false
+		case damaged:
+		case rec.Argv == nil && string(rec.Note) == unplacedMark:
+			unplaced = true
+		case rec.Argv != nil && unplaced:
+			tail = TailUnplaced
+		case rec.Argv != nil:
+			tail = TailTorn
 		}
 	}
+}
+
+// writtenBehind tells whether, behind a place that can't be read, there is the
+// end of more than the write that is damaged.
+func (r *Reader) writtenBehind() bool {
+	const marks = 2 // the first is that of the damaged write
+	rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(r.buf[r.pos:]), io.LimitReader(r.src, r.left)), readSize)
+	found, begin := 0, false
+	for found < marks {
+		line, err := rest.ReadSlice('\n')
+		if begin && (bytes.HasPrefix(line, []byte(fullMark)) || bytes.HasPrefix(line, []byte(shortMark))) {
+			found++
+		}
+		if err != nil && err != bufio.ErrBufferFull {
+			return false
+		}
+		begin = err == nil
+	}
+	return true
 }

@@ -107,56 +107,32 @@ func TestLastPosition(t *testing.T) {
 	p := Position{Replid: id, Offset: 10, DB: 2}
 	command := string(resp.AppendCommand(nil, "SET", "a", "b"))
 	mark := string(AppendPosition(nil, p, Position{}, []byte(command)))
+	damaged := strings.Replace(command, "b", "x", 1) + string(AppendPosition(nil, p, p, []byte(command)))
+	later := string(AppendPosition(nil, Position{Replid: id, Offset: 40, DB: 2}, p, []byte(command)))
 	for _, c := range []struct {
 		why, text string
 		end       int
-		followed  bool
+		tail      Tail
 	}{
-		{"nothing", "", 0, false},
-		{"no position", command, 0, true},
-		{"a position at the end", command + mark, len(command + mark), false},
-		{"times behind it", command + mark + "#TS:1\r\n", len(command + mark), false},
-		{"a command behind it", command + mark + command, len(command + mark), true},
-		{"half a command behind it", command + mark + command[:5], len(command + mark), true},
-		{"a position of other bytes behind it", command + mark + strings.Replace(command, "b", "x", 1) +
-			string(AppendPosition(nil, p, p, []byte(command))), len(command + mark), true},
-		{"damage behind it", command + mark + "\x00\x00", len(command + mark), true},
+		{"nothing", "", 0, TailNone},
+		{"no position", command, 0, TailTorn},
+		{"a position at the end", command + mark, len(command + mark), TailNone},
+		{"times behind it", command + mark + "#TS:1\r\n", len(command + mark), TailNone},
+		{"a command behind it", command + mark + command, len(command + mark), TailTorn},
+		{"commands that have none", command + mark + "#EN\r\n" + command + command, len(command + mark), TailUnplaced},
+		{"positions again", command + mark + "#EN\r\n" + command + later, len(command + mark + "#EN\r\n" + command + later), TailNone},
+		{"half a command that has none", command + mark + "#EN\r\n" + command[:5], len(command + mark), TailTorn},
+		{"half a command behind it", command + mark + command[:5], len(command + mark), TailTorn},
+		{"a position of other bytes behind it", command + mark + damaged, len(command + mark), TailTorn},
+		{"zeros behind it", command + mark + "\x00\x00", len(command + mark), TailTorn},
+		{"damage, and a whole write behind it", command + mark + damaged + command + later, len(command + mark), TailDamaged},
+		{"damage, and whole commands behind it", command + mark + damaged + command, len(command + mark), TailTorn},
+		{"zeros in a write", command + mark + "\x00\x00\r\n" + later, len(command + mark), TailTorn},
+		{"zeros in a write, and whole writes behind it", command + mark + "\x00\x00\r\n" + later + command + later, len(command + mark), TailDamaged},
 	} {
-		_, end, followed := LastPosition(NewReader(strings.NewReader(c.text), 0, int64(len(c.text))))
-		if end != int64(c.end) || followed != c.followed {
-			t.Errorf("%s: %d, %v", c.why, end, followed)
+		_, end, tail := LastPosition(NewReader(strings.NewReader(c.text), 0, int64(len(c.text))))
+		if end != int64(c.end) || tail != c.tail {
+			t.Errorf("%s: %d, %v; want %d, %v", c.why, end, tail, c.end, c.tail)
 		}
 	}
-}
-
-func FuzzReader(f *testing.F) {
-	f.Add([]byte("#TS:1\r\n*1\r\n$4\r\nPING\r\n"))
-	f.Add([]byte("*2\r\n$3\r\nDEL\r\n$1\r\na\r\n*1"))
-	f.Add([]byte("*1\r\n$0\r\n\r\n#\n!!"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		_, at, err := readAll(bytes.NewReader(text), int64(len(text)))
-		_, slowly, again := readAll(iotest.OneByteReader(bytes.NewReader(text)), int64(len(text)))
-		if err == nil || at > int64(len(text)) || at != slowly || err.Error() != again.Error() {
-			t.Fatalf("%d, %v; by bytes %d, %v", at, err, slowly, again)
-		}
-	})
-}
-
-func FuzzManifest(f *testing.F) {
-	f.Add([]byte("file a.2.base.rdb seq 2 type b\nfile \"b \\n\" seq 4 type i\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		m, err := ParseManifest(text)
-		if err != nil || m.Empty() && len(m.History) == 0 {
-			return
-		}
-		for _, e := range append(m.Files(), m.History...) {
-			if len(e.format(nil)) > longestLine {
-				return // its quotes make it longer than can be read
-			}
-		}
-		again, err := ParseManifest(m.Format())
-		if err != nil || !bytes.Equal(again.Format(), m.Format()) {
-			t.Fatalf("%q is written as %q: %v", text, m.Format(), err)
-		}
-	})
 }

@@ -141,6 +141,10 @@ func (a *appendOnly) endBatch() {
 func (a *appendOnly) annotate() {
 	at, db, ok := a.e.replication.m.SaveInfo()
 	if !ok {
+		if a.told != (aof.Position{}) {
+			a.buf = append(aof.AppendUnplaced(nil), a.buf...)
+			a.told = aof.Position{}
+		}
 		return
 	}
 	p := aof.Position{Replid: at.Replid, Offset: at.Offset, DB: db, Local: a.e.managed.on && a.e.managed.localWrites}

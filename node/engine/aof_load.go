@@ -176,9 +176,12 @@ func (l *appendLoad) report(read int64) {
 	}
 }
 
-// cutUnacknowledged cuts off, for a managed node, what follows the last position
-// in the last file: a write that did not come to its end, so that nobody was
-// told of it. Without it the data set has a place in its history again.
+// cutUnacknowledged cuts off, for a managed node, what a write that did not come
+// to its end left behind the last position of the last file: nobody was told of
+// it, and without it the data set has a place in its history again. The bytes are
+// kept beside the file. What a writer without positions left stays. Where every
+// write was synced, damage with whole writes behind it is no torn write but a bad
+// disk, and is left to a person.
 func (l *appendLoad) cutUnacknowledged(f aof.Entry, size int64) (int64, error) {
 	if !l.cfg.Managed || f.Kind != aof.Increment {
 		return size, nil
@@ -188,12 +191,20 @@ func (l *appendLoad) cutUnacknowledged(f aof.Entry, size int64) (int64, error) {
 		return 0, err
 	}
 	defer file.Close()
-	at, end, followed := aof.LastPosition(aof.NewReader(file, 0, size))
-	if !followed || at.Replid == "" && !l.placed {
+	at, end, tail := aof.LastPosition(aof.NewReader(file, 0, size))
+	switch {
+	case tail == aof.TailNone, tail == aof.TailUnplaced, at.Replid == "":
 		return size, nil
+	case tail == aof.TailDamaged && l.cfg.AppendOnly.Fsync == config.FsyncAlways:
+		return 0, fmt.Errorf("the append-only file %s is damaged behind offset %d, and acknowledged writes follow the damage: "+
+			"let another member lead, or make a backup of the file and use redis-check-aof --fix <filename.manifest>, which loses them", f.Name, end)
 	}
-	l.e.log.Warningf("The AOF file %s has %d bytes behind its last position, of a write that was not completed: cutting them off at offset %d",
-		f.Name, size-end, end)
+	kept, err := l.dir.Keep(f.Name, end)
+	if err != nil {
+		return 0, err
+	}
+	l.e.log.Warningf("The AOF file %s has %d bytes behind its last position, of a write that was not completed: cutting them off at offset %d, kept in %s",
+		f.Name, size-end, end, kept)
 	return end, l.dir.Cut(f.Name, end)
 }
 

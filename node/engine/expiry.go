@@ -80,6 +80,8 @@ func (e *Engine) runExpireCycle() {
 func (e *Engine) expireStretch() (walked, found int, more bool) {
 	e.Lock()
 	defer e.Unlock()
+	e.BatchBegin()
+	defer e.BatchEnd()
 	if e.silent() || e.debugging.noActiveExpire || e.loading != nil || e.scripting.busy() {
 		return 0, 0, false
 	}
@@ -89,8 +91,6 @@ func (e *Engine) expireStretch() (walked, found int, more bool) {
 	if db.Expires() == 0 {
 		return 0, 0, false
 	}
-	e.BatchBegin()
-	defer e.BatchEnd()
 	stretch := min(c.stretch, db.Expires())
 	budget := stretch
 	deadline := e.clock + int64(expireSlice)

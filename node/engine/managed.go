@@ -73,7 +73,7 @@ func (m *managed) refuse(flags command.Flags) string {
 		if flags&command.Unquarantine == 0 {
 			return errQuarantined
 		}
-	case flags&command.Write == 0:
+	case flags&(command.Write|command.MayReplicate) == 0:
 	case g.Frozen():
 		return errFenced
 	case m.e.replication.isReplica():

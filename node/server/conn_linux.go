@@ -32,7 +32,11 @@ type conn struct {
 	unfinished bool // it would, but others come first
 	dirty      bool // the session may have replies
 	guarded    bool // replies need Release to be written
-	suspended  bool // it is in a turn that is set aside (relief_linux.go)
+
+	// guards is Handler.Guarded when replies were taken before. Replies to a write,
+	// whoever's, are among those that are taken when it has grown.
+	guards    uint64
+	suspended bool // it is in a turn that is set aside (relief_linux.go)
 
 	// Shared.
 	fd        atomic.Int32 // -1 when gone

@@ -263,6 +263,7 @@ func (l *loop) admit(c *conn) {
 	} else {
 		c.session = session
 		c.parser.Limits = session.Limits()
+		c.guards = l.server.handler.Guarded()
 	}
 	l.touch(c)
 }

@@ -79,8 +79,7 @@ type loop struct {
 
 	notedLater []*conn // suspended connections (relief_linux.go) with notes
 
-	guarded uint64 // Handler.Guarded in the turn before
-	counted Stats  // in this turn
+	counted Stats // in this turn
 
 	// Shared.
 	sleeping atomic.Bool
@@ -291,15 +290,13 @@ func (l *loop) locked() {
 		h.BatchEnd()
 		l.takeNotes()
 	}
+	guards := h.Guarded()
 	for _, c := range l.dirty {
 		if c.session != nil && !c.gone() {
 			l.replies.put(c.out.push(c.session.TakeReplies(nil)))
-		}
-	}
-	if g := h.Guarded(); g != l.guarded {
-		l.guarded = g
-		for _, c := range l.dirty {
-			c.guarded = true
+			if c.guards != guards {
+				c.guards, c.guarded = guards, true
+			}
 		}
 	}
 	h.Unlock()

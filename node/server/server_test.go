@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/espalier-io/espalier/node/resp"
 )
@@ -342,15 +343,60 @@ func TestGuardedReplies(t *testing.T) {
 		unsent := f.named("slow").conn
 		f.awaitUnlocked("replies that the kernel does not take", func() bool { return unsent.Unsent() >= n*size/2 })
 
+		reader.send("PING")
+		reader.expect("PONG") // taken after all that was guarded, which counts
 		f.withheld.Store(true)
 		reader.send("PING")
 		reader.expect("PONG")
+		late := f.dial()
+		late.send("PING")
+		late.expect("PONG")
 		writer.send("GUARDED")
 		writer.expectEnd()
 		if got, _ := io.Copy(io.Discard, slow.Conn); got >= n*size {
 			t.Errorf("all of %d bytes left after the handler had withheld them", got)
 		}
 	})
+}
+
+// A reply that another one's guarded write brought (BLPOP) is guarded too,
+// wherever the loop stands, and with input behind the command that waits.
+func TestGuardedPush(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		send []string
+		busy bool // the loop waits for the lock, with nothing to execute
+	}{
+		{"idle", []string{"BLOCK k"}, false},
+		{"in a turn without requests", []string{"BLOCK k"}, true},
+		{"with more input", []string{"BLOCK k", "PING"}, false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			everyWay(t, Options{Loops: 1}, func(t *testing.T, f *fixture) {
+				waiter, other := f.dial(), f.dial()
+				waiter.send("NAME waiter")
+				waiter.expect("OK")
+				other.send("NAME other")
+				other.expect("OK")
+				w, o := f.named("waiter"), f.named("other")
+				waiter.send(c.send...)
+				f.await("the wait", func() bool { return w.waiting == "k" })
+				// Another loop, here the test, is in its turn.
+				f.toy.Lock()
+				if c.busy {
+					o.conn.Flush()
+					time.Sleep(50 * time.Millisecond) // for the loop to come to the lock
+				}
+				f.guarded.Add(1)
+				w.waiting = ""
+				w.reply.Simple("woken")
+				w.conn.Resume()
+				f.withheld.Store(true) // the lease is over
+				f.toy.Unlock()
+				waiter.expectEnd()
+			})
+		})
+	}
 }
 
 func TestLimitsFollowAuth(t *testing.T) {

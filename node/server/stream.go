@@ -101,7 +101,7 @@ type stream struct {
 	attaching Source
 	noDelay   bool
 	out       outQueue
-	guards    uint64 // Handler.Guarded before the replies; guarded by the execution lock
+	guards    uint64 // Handler.Guarded when replies were taken before
 	guarded   bool   // replies need Release to be written
 	spare     pool
 	used      int // bytes of in
@@ -297,7 +297,6 @@ func (c *stream) executeRun(b *batch, r *run) (done int, v Verdict) {
 	h := c.server.handler
 	h.Lock()
 	h.BatchBegin()
-	c.guards = h.Guarded() // what others write is nothing to this one's replies
 	b.announce(c.session, r)
 	done, v = b.execute(c.session, r)
 	h.BatchEnd()
