@@ -60,9 +60,6 @@ func (e *Engine) lockIdle() {
 // Interrupt lets a script go on, or tells it why not (script.Host).
 func (x *scripting) Interrupt() string {
 	run := x.running
-	if run == nil {
-		return x.interruptLoading()
-	}
 	if !run.busy.on {
 		if !x.becomesBusy(run) {
 			return ""
@@ -146,6 +143,3 @@ func (x *scripting) kill(ctx *command.Context, function bool) {
 		ctx.Reply.OK()
 	}
 }
-
-// interruptLoading is Interrupt while a library is loaded.
-func (x *scripting) interruptLoading() string { return "" }

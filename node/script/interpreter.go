@@ -28,8 +28,6 @@ type Interpreter struct {
 
 	args  [][]byte // of the command at hand, in bytes
 	bytes []byte
-
-	loading *Library // being loaded
 }
 
 // New makes an interpreter for EVAL. version is the server's, as in "7.0.15".
