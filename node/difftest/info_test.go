@@ -21,14 +21,11 @@ var withoutMeaning = map[string]string{
 	"allocator_rss_ratio": "of jemalloc", "allocator_rss_bytes": "of jemalloc",
 	"rss_overhead_ratio": "of jemalloc", "rss_overhead_bytes": "of jemalloc",
 
-	"used_memory_lua": "no scripts", "used_memory_lua_human": "no scripts",
-	"used_memory_vm_eval": "no scripts", "used_memory_vm_functions": "no scripts",
-	"used_memory_vm_total": "no scripts", "used_memory_vm_total_human": "no scripts",
-	"used_memory_scripts_eval": "no scripts", "number_of_cached_scripts": "no scripts",
-	"number_of_functions": "no scripts", "number_of_libraries": "no scripts",
-	"used_memory_functions": "no scripts", "used_memory_scripts": "no scripts", "used_memory_scripts_human": "no scripts",
+	"used_memory_vm_functions": "no functions",
+	"used_memory_vm_total":     "no functions", "used_memory_vm_total_human": "no functions",
+	"number_of_functions": "no functions", "number_of_libraries": "no functions",
+	"used_memory_functions": "no functions",
 
-	"aof_rewrites": "no AOF", "aof_rewrites_consecutive_failures": "no AOF", "aof_last_cow_size": "no AOF",
 	"module_fork_in_progress": "no modules", "module_fork_last_cow_size": "no modules",
 
 	"instantaneous_input_repl_kbps": "not sampled", "instantaneous_output_repl_kbps": "not sampled",

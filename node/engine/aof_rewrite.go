@@ -21,7 +21,6 @@ import (
 type rewrite struct {
 	job       *snapshotJob
 	startedAt time.Duration
-	manual    bool
 	commands  bool       // the base is written as commands
 	temp      string     // name of an increment that no manifest names yet
 	turned    chan error // how the turn to the new increment went; nil without one

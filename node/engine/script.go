@@ -159,8 +159,9 @@ func (x *scripting) info(f *info.Fields) {
 	if x.eval != nil {
 		vm = uint64(x.eval.Memory())
 	}
-	f.Bytes("used_memory_vm_eval", vm)
-	f.Bytes("used_memory_lua", vm)
+	f.Uint("used_memory_lua", vm)
+	f.Uint("used_memory_vm_eval", vm)
+	f.Str("used_memory_lua_human", info.HumanBytes(vm))
 	f.Uint("used_memory_scripts_eval", uint64(x.cache.bytes))
 	f.Int("number_of_cached_scripts", int64(len(x.cache.scripts)))
 	f.Bytes("used_memory_scripts", vm+uint64(x.cache.bytes))

@@ -24,6 +24,7 @@ var (
 	count    = Kind{"a whole number", "0|[1-9][0-9]{0,8}", "0"}
 	positive = Kind{"a whole number above 0", "[1-9][0-9]{0,8}", "1"}
 	effort   = Kind{"a number from 1 to 10", "[1-9]|10", "10"}
+	fill     = Kind{"a number of elements, or -1 to -5 for 4 to 64 KiB", "-[1-5]|[1-9][0-9]{0,8}", "-2"}
 	micros   = Kind{"a number of microseconds, or -1 for never", "-1|0|[1-9][0-9]{0,8}", "-1"}
 	memory   = Kind{"an amount of memory such as 100mb", "(?i:" + amount + ")", "100mb"}
 	large    = Kind{"an amount of memory from 1mb, in mb or gb", "(?i:[1-9][0-9]{0,8}[mg]b)", "1mb"}
@@ -58,6 +59,10 @@ var Permitted = map[string]Kind{
 	"repl-diskless-sync-max-replicas": count, "repl-ping-replica-period": positive, "repl-timeout": positive,
 	// Snapshots.
 	"rdbchecksum": yesNo, "rdbcompression": yesNo, "rdb-save-incremental-fsync": yesNo, "stop-writes-on-bgsave-error": yesNo,
+	// Encodings and scripts.
+	"hash-max-listpack-entries": count, "hash-max-listpack-value": count, "set-max-intset-entries": count,
+	"zset-max-listpack-entries": count, "zset-max-listpack-value": count, "list-max-listpack-size": fill,
+	"hll-sparse-max-bytes": count, "busy-reply-threshold": count,
 	// Observation and the end.
 	"loglevel": level, "slowlog-log-slower-than": micros, "slowlog-max-len": count, "shutdown-timeout": count,
 }
@@ -71,6 +76,13 @@ var Spellings = map[string]string{
 	"slave-serve-stale-data": "replica-serve-stale-data",
 	"slave-ignore-maxmemory": "replica-ignore-maxmemory",
 	"repl-ping-slave-period": "repl-ping-replica-period",
+
+	"hash-max-ziplist-entries": "hash-max-listpack-entries",
+	"hash-max-ziplist-value":   "hash-max-listpack-value",
+	"zset-max-ziplist-entries": "zset-max-listpack-entries",
+	"zset-max-ziplist-value":   "zset-max-listpack-value",
+	"list-max-ziplist-size":    "list-max-listpack-size",
+	"lua-time-limit":           "busy-reply-threshold",
 }
 
 // Owned directives are the operator's: they carry identity, topology, secrets
@@ -92,6 +104,7 @@ var Owned = map[string]string{
 	"protected-mode": "", "tls-*": "", "admin-*": "", "managed*": "", "cluster-*": "",
 	"dir": "", "dbfilename": "", "rdb-del-sync-files": "",
 	"appendonly": "", "appendfilename": "", "appenddirname": "", "appendfsync": "",
+	"aof-*": "", "auto-aof-*": "", "no-appendfsync-on-rewrite": "",
 	"daemonize": "", "supervised": "", "pidfile": "", "logfile": "", "syslog-*": "",
 	"include": "", "loadmodule": "", "rename-command": "", "enable-*": "",
 	"key-load-delay": testing, "rdb-key-save-delay": testing, "loading-process-events-interval-bytes": testing,
