@@ -21,15 +21,31 @@ targets=(
 	"./node/repl FuzzStream"
 )
 
+# Two beside each other, each with one processor.
+lanes=2
 time=${1:-30s}
-for target in "${targets[@]}"; do
-	read -r package name <<<"$target"
-	printf '%s %s for %s: ' "$package" "$name" "$time"
-	log=$ROOT/.work/fuzz.log
-	if ! go test "$package" -run '^$' -fuzz "^$name\$" -fuzztime "$time" >"$log" 2>&1; then
-		echo "failed"
-		tail -60 "$log" >&2
-		exit 1
-	fi
-	grep -o 'execs: [0-9]*' "$log" | tail -1
+
+fuzz() { # fuzz lane: every second of the targets
+	local i package name log
+	for ((i = $1; i < ${#targets[@]}; i += lanes)); do
+		read -r package name <<<"${targets[i]}"
+		log=$ROOT/.work/fuzz-$name-$(basename "$package").log
+		if ! go test "$package" -run '^$' -fuzz "^$name\$" -fuzztime "$time" -parallel 1 >"$log" 2>&1; then
+			echo "$package $name failed:"
+			tail -60 "$log"
+			return 1
+		fi
+		echo "$package $name for $time: $(grep -o 'execs: [0-9]*' "$log" | tail -1)"
+	done
+}
+
+pids=()
+for ((lane = 0; lane < lanes; lane++)); do
+	fuzz $lane &
+	pids+=($!)
 done
+failed=0
+for pid in "${pids[@]}"; do
+	wait "$pid" || failed=1
+done
+exit $failed

@@ -11,6 +11,16 @@ command -v go >/dev/null || die "Go is not installed: https://go.dev/doc/install
 alone='/(hack/(hazard|safety|mixed)|node/aof/crash)$'
 unit_tests() { go test -timeout 15m $(go list ./... | grep -vE "$alone"); }
 
+# rough does beside each other what asks nothing of the clock.
+rough() {
+	local killed=$ROOT/.work/killed.log status=0
+	go test -count=1 -timeout 10m ./node/aof/crash -rounds 50 >"$killed" 2>&1 &
+	hack/fuzz.sh 30s || status=1
+	wait $! || status=1
+	cat "$killed"
+	return $status
+}
+
 step "Debian packages" install_packages redis-server redis-tools iproute2
 step "build a kube-apiserver for the tests of the API" hack/kube/build.sh api
 step "build Helm for the tests of the chart" hack/kube/build.sh helm
@@ -20,6 +30,5 @@ step "unit, differential and API tests" unit_tests
 step "the hazard, by processes" go test -count=1 -timeout 15m -parallel 5 ./hack/hazard
 step "the safety protocol's sequences, by processes" go test -count=1 -timeout 10m ./hack/safety
 step "mixed trees of nodes and redis-servers" go test -count=1 -timeout 15m ./hack/mixed
-step "killed at random moments, by processes" go test -count=1 -timeout 10m ./node/aof/crash -rounds 50
-step "fuzzing, 30 s each" hack/fuzz.sh 30s
+step "killed at random moments, 50 rounds; fuzzed, 30 s each" rough
 report_steps
