@@ -7,7 +7,7 @@
 # written to docs/reports/soak.md.
 #
 #   hack/soak.sh [step…]     all steps if none is named: race fuzz crash mixed
-#                            simulation planner hazard conformance
+#                            simulation planner hazard bench conformance
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -22,10 +22,12 @@ mixed() { ESPALIER_MIXED_ROUNDS=100 go test -count=1 -timeout 6h -v ./hack/mixed
 simulation() { ESPALIER_SIM_TIME=30m go test -count=1 -timeout 2h -v ./node/repl/sim; }
 planner() { ESPALIER_MODEL_TIME=30m go test -count=1 -timeout 2h -v ./controllers/topology; }
 hazard() { HAZARD_ROUNDS=500 go test -count=1 -timeout 6h -parallel 5 -v ./hack/hazard; }
+# bench tries the plumbing of make bench-repl, whose figures want a quiet machine.
+bench() { go test -count=1 -tags smoke ./hack/bench; }
 conformance() { hack/conformance.sh; }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(race fuzz crash mixed simulation planner hazard conformance)
+[ ${#steps[@]} -gt 0 ] || steps=(race fuzz crash mixed simulation planner hazard bench conformance)
 for name in "${steps[@]}"; do
 	declare -F "$name" >/dev/null || die "there is no step called $name"
 done

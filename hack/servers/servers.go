@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -157,7 +158,9 @@ func (s *Server) Up() error {
 			return false, err
 		}
 		defer c.Close()
-		return true, c.OK("PING")
+		// An error is an answer too (-NOAUTH), but for the one that asks to wait.
+		err = c.OK("PING")
+		return err == nil || !strings.Contains(err.Error(), "LOADING"), err
 	})
 }
 
@@ -222,12 +225,16 @@ func Redis(t *testing.T) string {
 	return path
 }
 
+// nodeDir is where NodeBinary has built the node, "" if it has not.
+var nodeDir string
+
 // NodeBinary builds the node once for a test binary. RemoveNode removes it.
 var NodeBinary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "espalier-node")
 	if err != nil {
 		return "", err
 	}
+	nodeDir = dir
 	path := filepath.Join(dir, "node")
 	cmd := exec.Command("go", "build", "-o", path, "github.com/espalier-io/espalier/cmd/node")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -249,7 +256,7 @@ func Node(t *testing.T) string {
 
 // RemoveNode removes what NodeBinary built; for the end of TestMain.
 func RemoveNode() {
-	if path, err := NodeBinary(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
+	if nodeDir != "" {
+		os.RemoveAll(nodeDir)
 	}
 }
