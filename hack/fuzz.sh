@@ -35,6 +35,10 @@ fuzz() { # fuzz lane: every second of the targets
 			tail -60 "$log"
 			return 1
 		fi
+		if ! grep -q 'execs: ' "$log"; then
+			echo "$package has no fuzz test $name"
+			return 1
+		fi
 		echo "$package $name for $time: $(grep -o 'execs: [0-9]*' "$log" | tail -1)"
 	done
 }

@@ -136,3 +136,35 @@ func TestLastPosition(t *testing.T) {
 		}
 	}
 }
+
+func FuzzReader(f *testing.F) {
+	f.Add([]byte("#TS:1\r\n*1\r\n$4\r\nPING\r\n"))
+	f.Add([]byte("*2\r\n$3\r\nDEL\r\n$1\r\na\r\n*1"))
+	f.Add([]byte("*1\r\n$0\r\n\r\n#\n!!"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, at, err := readAll(bytes.NewReader(text), int64(len(text)))
+		_, slowly, again := readAll(iotest.OneByteReader(bytes.NewReader(text)), int64(len(text)))
+		if err == nil || at > int64(len(text)) || at != slowly || err.Error() != again.Error() {
+			t.Fatalf("%d, %v; by bytes %d, %v", at, err, slowly, again)
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte("file a.2.base.rdb seq 2 type b\nfile \"b \\n\" seq 4 type i\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		m, err := ParseManifest(text)
+		if err != nil || m.Empty() && len(m.History) == 0 {
+			return
+		}
+		for _, e := range append(m.Files(), m.History...) {
+			if len(e.format(nil)) > longestLine {
+				return // its quotes make it longer than can be read
+			}
+		}
+		again, err := ParseManifest(m.Format())
+		if err != nil || !bytes.Equal(again.Format(), m.Format()) {
+			t.Fatalf("%q is written as %q: %v", text, m.Format(), err)
+		}
+	})
+}
